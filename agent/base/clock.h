@@ -1,0 +1,25 @@
+/* agent/base/clock.h: two kinds of time that do not mix.
+ * struct mono is for waiting and ageing (never jumps); struct wall is for people and records. */
+#ifndef CAMTRAPD_CLOCK_H
+#define CAMTRAPD_CLOCK_H
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mono { int64_t ms; };		/* since an unspecified start; CLOCK_MONOTONIC */
+struct wall { int64_t us; };		/* microseconds since 1970-01-01 UTC; 0: not known */
+
+#define WALL_TEXT 32			/* octets for wall_text(), NUL included */
+
+struct mono	mono_now(void);
+struct wall	wall_now(void);
+
+/* `t` plus `ms`. */
+struct mono	mono_add(struct mono t, int64_t ms);
+/* Milliseconds from `from` to `to`; negative when `to` is earlier. */
+int64_t		mono_since(struct mono from, struct mono to);
+
+/* RFC 3339 in UTC with milliseconds, "2026-11-24T00:21:11.042Z", into `out`, which it returns. Time 0: "never". */
+const char	*wall_text(struct wall t, char out[static WALL_TEXT]);
+/* The reverse; also takes a bare date (midnight UTC). 0: stored. -EINVAL: not a time. */
+int		wall_parse(const char *text, struct wall *out);
+#endif

@@ -1,0 +1,153 @@
+/* agent/base/text.c: from what a device sent to text that is safe to store, log and show. */
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define ELLIPSIS "\xe2\x80\xa6"		/* U+2026 */
+#define ELLIPSIS_LEN 3
+
+/* One UTF-8 character at p (RFC 3629: no overlong forms, no surrogates). Its length in octets, 0: not UTF-8. */
+static size_t
+utf8_get(const uint8_t *p, size_t n, uint32_t *c)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : 0;
+
+	if (len == 0 || len > n)
+		return 0;
+	if (len == 1) {
+		*c = p[0];
+		return 1;
+	}
+	*c = p[0] & (0xffu >> (len + 1));
+	for (size_t i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		*c = *c << 6 | (p[i] & 0x3f);
+	}
+	if (*c < least[len] || *c > 0x10ffff || (*c >= 0xd800 && *c <= 0xdfff))
+		return 0;
+	return len;
+}
+
+static size_t
+utf8_put(uint8_t *out, uint32_t c)
+{
+	size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	static const uint8_t mark[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+
+	for (size_t i = len - 1; i > 0; i--, c >>= 6)
+		out[i] = (uint8_t)(0x80 | (c & 0x3f));
+	out[0] = (uint8_t)(mark[len] | c);
+	return len;
+}
+
+static bool
+is_utf8(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		uint32_t c;
+		size_t len = utf8_get(p + i, n - i, &c);
+
+		if (len == 0)
+			return false;
+		i += len;
+	}
+	return true;
+}
+
+static bool
+is_blank(uint32_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85 || c == 0xa0 || (c >= 0x2000 && c <= 0x200a) ||
+	    c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+}
+
+/* Characters that show nothing or turn the text around: they only serve to deceive in a table or a log. */
+static bool
+is_invisible(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || (c >= 0x200b && c <= 0x200f) ||
+	    (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
+	    (c >= 0xe0000 && c <= 0xe007f);
+}
+
+/* Removes whole characters from the end of out[0..len) until an ellipsis fits in size - 1 octets, and adds it. */
+static size_t
+end_with_ellipsis(char *out, size_t len, size_t size)
+{
+	if (size <= ELLIPSIS_LEN + 1) {
+		out[0] = '\0';
+		return 0;
+	}
+	while (len > 0 && (len + ELLIPSIS_LEN > size - 1 || ((uint8_t)out[len] & 0xc0) == 0x80))
+		len--;
+	memcpy(out + len, ELLIPSIS, ELLIPSIS_LEN + 1);
+	return len + ELLIPSIS_LEN;
+}
+
+size_t
+text_clean(char *out, size_t size, const void *octets, size_t n)
+{
+	const uint8_t *p = octets;
+	bool utf8 = n == 0 || is_utf8(p, n), gap = false;
+	size_t len = 0;
+
+	for (size_t i = 0; i < n;) {
+		uint32_t c = p[i];
+		uint8_t one[4];
+		size_t step = utf8 ? utf8_get(p + i, n - i, &c) : 1, need;
+
+		i += step;
+		if (is_blank(c)) {
+			gap = len > 0;
+			continue;
+		}
+		if (is_invisible(c))
+			continue;
+		need = utf8_put(one, c);
+		if (len + need + gap > size - 1) {
+			out[len] = '\0';
+			return end_with_ellipsis(out, len, size);
+		}
+		if (gap)
+			out[len++] = ' ';
+		gap = false;
+		memcpy(out + len, one, need);
+		len += need;
+	}
+	out[len] = '\0';
+	return len;
+}
+
+size_t
+text_cut(char *out, size_t size, const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n < size) {
+		memcpy(out, s, n + 1);
+		return n;
+	}
+	memcpy(out, s, size - 1);
+	out[size - 1] = s[size - 1];	/* only looked at to find where a character starts */
+	n = end_with_ellipsis(out, size - 1, size);
+	return n;
+}
+
+size_t
+text_hex(char *out, size_t size, const void *octets, size_t n)
+{
+	static const char digit[] = "0123456789abcdef";
+	const uint8_t *p = octets;
+	size_t len = 0;
+
+	for (size_t i = 0; i < n && len + 2 < size; i++) {
+		out[len++] = digit[p[i] >> 4];
+		out[len++] = digit[p[i] & 15];
+	}
+	out[len] = '\0';
+	return len;
+}
