@@ -1,0 +1,48 @@
+/* agent/engine/engine.h: all decisions: reports of polls in, events and outbox rows on disk, deliveries and polls asked for.
+ * No socket, no clock: time comes in with each call, what is to be done goes out through `engine_ops`. loop.c connects it. */
+#ifndef CAMTRAPD_ENGINE_H
+#define CAMTRAPD_ENGINE_H
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "config/conf.h"
+#include "model/registry.h"
+#include "proc/messages.h"
+#include "store/store.h"
+
+struct engine;				/* opaque */
+
+struct moment { struct mono mono; struct wall wall; };
+
+struct engine_ops {
+	void	(*poll_now)(void *arg, uint64_t key);		/* this switch, as soon as possible */
+	void	(*resync)(void *arg, uint64_t key);
+	void	(*deliver)(void *arg, const struct msg_deliver *m);	/* one try; the answer is engine_delivered() */
+	void	(*random)(void *arg, uint8_t *out, size_t n);
+	/* Part of the answer to a query: JSON text; `more` false ends it. */
+	void	(*answer)(void *arg, uint32_t id, const char *json, size_t n, bool more);
+};
+
+/* Loads what the store knows. Borrows `store` and `registry`; takes over `conf`. NULL: out of memory or the store failed. */
+struct engine	*engine_new(struct conf *conf, struct registry *registry, struct store *store,
+		    const struct store_opened *opened, const struct engine_ops *ops, void *arg, struct moment now);
+void		 engine_free(struct engine *e);
+
+/* A new configuration, taken over: switches come and go, policies are applied to all that is known. */
+void	engine_configure(struct engine *e, struct conf *conf, struct registry *registry, struct moment now);
+
+/* From pollers. `rows` as in MSG_REPORT_ROWS. A report counts when its end has come; a broken or out-of-order one is dropped,
+ * counted and asked for again by resync. */
+void	engine_report_begin(struct engine *e, const struct msg_report *r, struct moment now);
+void	engine_report_rows(struct engine *e, uint64_t key, bool removed, struct msg_in *rows);
+void	engine_report_end(struct engine *e, uint64_t key, struct moment now);
+
+void	engine_delivered(struct engine *e, const struct msg_delivered *m, struct moment now);
+/* notify is there (again): what was in flight is tried anew. */
+void	engine_notify_up(struct engine *e, bool up, struct moment now);
+void	engine_process(struct engine *e, const struct msg_process *m, struct moment now);
+void	engine_query(struct engine *e, const struct msg_query *q, struct moment now);
+
+/* Does what is due. Returns milliseconds until it wants to be called again (1 to 60,000). */
+int64_t	engine_tick(struct engine *e, struct moment now);
+#endif

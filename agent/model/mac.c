@@ -1,0 +1,122 @@
+/* agent/model/mac.c: texts and kinds of MAC addresses. */
+#include "model/mac.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+
+static int
+hex_value(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
+}
+
+int
+mac_parse(const char *text, struct mac *out)
+{
+	uint8_t digit[12];
+	size_t n = 0, group = 0, separators = 0;
+	char separator = '\0';
+
+	/* Groups of a text with ':' or '-' are octets, whose first digit may be missing. */
+	for (const char *p = text;; p++) {
+		if (isxdigit((unsigned char)*p)) {
+			if (n == nitems(digit))
+				return -EINVAL;
+			digit[n++] = (uint8_t)hex_value(*p);
+			group++;
+			continue;
+		}
+		if ((separator == ':' || separator == '-' || *p == ':' || *p == '-') && group == 1) {
+			if (n == nitems(digit))
+				return -EINVAL;
+			digit[n] = digit[n - 1];
+			digit[n - 1] = 0;
+			n++;
+		}
+		if (*p == '\0')
+			break;
+		if (group == 0 || strchr(":-. ", *p) == NULL || (separator != '\0' && *p != separator))
+			return -EINVAL;
+		separator = *p;
+		separators++;
+		group = 0;
+	}
+	if (n != nitems(digit) || (separators != 0 && group == 0) ||
+	    ((separator == ':' || separator == '-') && separators != 5 && separators != 2))
+		return -EINVAL;
+	for (size_t i = 0; i < 6; i++)
+		out->b[i] = (uint8_t)(digit[2 * i] << 4 | digit[2 * i + 1]);
+	return 0;
+}
+
+const char *
+mac_text(struct mac m, char out[static MAC_TEXT])
+{
+	snprintf(out, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", m.b[0], m.b[1], m.b[2], m.b[3], m.b[4], m.b[5]);
+	return out;
+}
+
+uint64_t
+mac_u64(struct mac m)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < sizeof m.b; i++)
+		v = v << 8 | m.b[i];
+	return v;
+}
+
+struct mac
+mac_of_u64(uint64_t v)
+{
+	struct mac m;
+
+	for (size_t i = sizeof m.b; i-- > 0; v >>= 8)
+		m.b[i] = (uint8_t)v;
+	return m;
+}
+
+bool
+mac_eq(struct mac a, struct mac b)
+{
+	return memcmp(a.b, b.b, sizeof a.b) == 0;
+}
+
+bool
+mac_is_zero(struct mac m)
+{
+	return mac_u64(m) == 0;
+}
+
+bool
+mac_is_group(struct mac m)
+{
+	return (m.b[0] & 1) != 0;
+}
+
+bool
+mac_is_local(struct mac m)
+{
+	return (m.b[0] & 2) != 0;
+}
+
+bool
+mac_is_virtual_router(struct mac m)
+{
+	static const struct { uint8_t b[6]; size_t n; } prefix[] = {
+		{ { 0x00, 0x00, 0x0c, 0x07, 0xac }, 5 },	/* HSRP version 1 */
+		{ { 0x00, 0x00, 0x5e, 0x00, 0x01 }, 5 },	/* VRRP for IPv4, RFC 5798 */
+		{ { 0x00, 0x00, 0x5e, 0x00, 0x02 }, 5 },	/* VRRP for IPv6 */
+		{ { 0x00, 0x07, 0xb4, 0x00 }, 4 },		/* GLBP */
+	};
+
+	for (size_t i = 0; i < nitems(prefix); i++)
+		if (memcmp(m.b, prefix[i].b, prefix[i].n) == 0)
+			return true;
+	/* HSRP version 2: 00:00:0c:9f:fx:xx (IPv4), 00:05:73:a0:0x:xx (IPv6) */
+	return (mac_u64(m) & 0xfffffffff000) == 0x00000c9ff000 || (mac_u64(m) & 0xfffffffff000) == 0x000573a00000;
+}

@@ -1,0 +1,24 @@
+/* agent/model/mac.h: a 48-bit MAC address. */
+#ifndef CAMTRAPD_MAC_H
+#define CAMTRAPD_MAC_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mac { uint8_t b[6]; };		/* network order */
+
+#define MAC_TEXT 18			/* octets for mac_text(), NUL included */
+
+/* Any spelling: 44:19:b6:01:02:03, 44-19-B6-…, 4419.b601.0203, 4419b6010203, 0:c:29:1:2:3. 0, or -EINVAL. */
+int		mac_parse(const char *text, struct mac *out);
+/* Lower case with colons, into `out`, which is returned. */
+const char	*mac_text(struct mac m, char out[static MAC_TEXT]);
+uint64_t	mac_u64(struct mac m);		/* the 48 bits as a number, for keys and sorting */
+struct mac	mac_of_u64(uint64_t v);
+bool		mac_eq(struct mac a, struct mac b);
+bool		mac_is_zero(struct mac m);
+bool		mac_is_group(struct mac m);	/* multicast or broadcast: never a station */
+bool		mac_is_local(struct mac m);	/* locally administered: the registry says nothing about it */
+/* HSRP, VRRP, GLBP and the like: an address that several devices share and that moves. */
+bool		mac_is_virtual_router(struct mac m);
+#endif

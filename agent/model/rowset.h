@@ -1,0 +1,42 @@
+/* agent/model/rowset.h: the current table of one switch: a sorted set of packed rows in one run of memory.
+ * The poller compares two of them, the engine applies the difference, the database stores it as one blob. */
+#ifndef CAMTRAPD_ROWSET_H
+#define CAMTRAPD_ROWSET_H
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/* Zero it to make an empty one. `bytes`: for each row two octets of length and the packed row, in ascending order. */
+struct rowset {
+	struct buf	bytes;
+	size_t		count;
+};
+
+/* One row, borrowed from its set. */
+struct row_ref { const uint8_t *p; size_t n; };
+
+void	rowset_free(struct rowset *s);
+/* From packed rows in any order; equal rows become one. `rows` is sorted in place. 0 or -ENOMEM. */
+int	rowset_build(struct rowset *out, struct row_ref *rows, size_t n);
+/* From bytes of another process or the database: checks lengths and order. 0, -EBADMSG, -ENOMEM. */
+int	rowset_load(struct rowset *out, const void *bytes, size_t n);
+
+/* Walks a set: start with *at = 0; false at the end. */
+int	rowset_next(const struct rowset *s, size_t *at, struct row_ref *out);
+
+/* Calls `removed` for rows of `before` that are not in `after`, `added` for the reverse. Only kinds whose bit is in
+ * `complete` are reported as removed: an incomplete table adds and never removes. */
+typedef void rowset_diff_fn(void *arg, struct row_ref row);
+void	rowset_diff(const struct rowset *before, const struct rowset *after, unsigned complete, rowset_diff_fn *removed,
+	    rowset_diff_fn *added, void *arg);
+
+/* `before` without `removed`, with `added`, into `out` (not one of them). 0 or -ENOMEM. Removing what is not there and
+ * adding what is there are counted in *strays, not errors. */
+int	rowset_apply(const struct rowset *before, const struct rowset *removed, const struct rowset *added,
+	    struct rowset *out, size_t *strays);
+
+/* The blob of the database: version, count, bytes, CRC-32. */
+void	rowset_pack(const struct rowset *s, struct buf *out);
+int	rowset_unpack(const void *blob, size_t n, struct rowset *out);	/* 0, -EBADMSG, -ENOMEM */
+#endif

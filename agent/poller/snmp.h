@@ -1,0 +1,58 @@
+/* agent/poller/snmp.h: SNMP questions to many switches over one socket per address family; Net-SNMP and its descriptors are
+ * known only behind this header (snmp_ev.c). GET, GETNEXT and GETBULK; there is no SET (threat-model.md P9). */
+#ifndef CAMTRAPD_SNMP_H
+#define CAMTRAPD_SNMP_H
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "base/ip.h"
+#include "config/conf.h"
+#include "poller/varbind.h"
+
+struct snmp;				/* one per process */
+struct snmp_peer;			/* one switch with one credential */
+
+struct snmp_counters { uint64_t requests, replies, timeouts, resent, strays, mismatched, malformed; };
+
+/* NULL: no socket to be had (errno). */
+struct snmp	*snmp_new(struct event_base *base);
+void		 snmp_free(struct snmp *s);	/* after its peers */
+const struct snmp_counters *snmp_counters(const struct snmp *s);
+
+/* Borrows `cred` for the peer's life. Replies count only from `to` and `reply_from` (threat-model.md P3). NULL: out of memory or
+ * a credential the library refuses (text in *why, static). v3 keys (Ku) are cached per credential. */
+struct snmp_peer *snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_from, size_t n_reply_from,
+		    const struct conf_credential *cred, const char **why);
+void		 snmp_peer_free(struct snmp_peer *p);	/* open requests end without a call; NULL is fine */
+
+enum snmp_result {
+	SNMP_DONE,			/* answered; walks: the subtree was left */
+	SNMP_TIMED_OUT,			/* 3 time-outs in a row */
+	SNMP_DENIED,			/* v3: a Report: unknown user, wrong digest, unsupported level */
+	SNMP_BROKEN,			/* the agent misbehaves: not increasing, error status, malformed */
+	SNMP_TOO_MANY,			/* row limit, or the time allowed */
+};
+const char	*snmp_result_text(enum snmp_result r);
+
+/* Each varbind of an answer; for walks in order of arrival, only those inside their column. */
+typedef void	snmp_varbind_fn(void *arg, const struct varbind *v);
+/* Once per question, never from inside the call that asked. */
+typedef void	snmp_done_fn(void *arg, enum snmp_result r);
+
+/* One GET of at most 16 objects. Exceptions (noSuchObject …) are passed on as varbinds. */
+void	snmp_get(struct snmp_peer *p, const uint32_t *const *oids, const size_t *oid_lens, size_t n, snmp_varbind_fn *each,
+	    snmp_done_fn *done, void *arg);
+
+/* Walks columns of one table side by side (GETBULK sized to 1,400 octets and to what the switch stands, learned per peer; GETNEXT in
+ * v1 or where GETBULK fails). Ends as P1 of threat-model.md says. */
+struct snmp_walk {
+	const uint32_t	*columns[8];
+	size_t		 column_lens[8];
+	size_t		 n;
+	size_t		 row_octets;	/* a guess of the octets a row of one column takes: 40 for FDB, 150 for LLDP */
+	uint32_t	 max_rows;	/* varbinds */
+	uint32_t	 max_ms;
+	const char	*context;	/* v3 context or "@vlan" suffix of the community; NULL none */
+};
+void	snmp_walk(struct snmp_peer *p, const struct snmp_walk *w, snmp_varbind_fn *each, snmp_done_fn *done, void *arg);
+#endif

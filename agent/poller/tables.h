@@ -1,0 +1,43 @@
+/* agent/poller/tables.h: what the tables of one switch said, object by object, and the rows that follow from it. Pure: no network.
+ * What to ask for is data, too: poll_steps[] names the columns of each table. */
+#ifndef CAMTRAPD_TABLES_H
+#define CAMTRAPD_TABLES_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/rows.h"
+#include "poller/varbind.h"
+
+/* One walk (or GET of scalars) of a poll. The order is the order of asking. */
+struct poll_step {
+	const char	*name;		/* "dot1qTpFdb": for diagnostics */
+	bool		 get;		/* scalars, one GET; else the columns are walked side by side */
+	unsigned	 kinds;		/* ROW_BIT()s that stay incomplete when this step does */
+	size_t		 row_octets;
+	const char	*columns[8];	/* dotted texts, NULL-terminated */
+	/* NULL: always asked. Else asked when it says so, from what came before ("not if dot1q gave rows", …). */
+	bool		(*wanted)(const void *tables);
+};
+extern const struct poll_step poll_steps[];
+extern const size_t poll_n_steps;
+
+struct tables;				/* opaque: one poll's raw objects, then rows */
+
+struct tables	*tables_new(uint32_t max_rows);
+void		 tables_free(struct tables *t);
+/* Takes one object; wrong types and indexes are dropped and counted by reason. */
+void		 tables_put(struct tables *t, const struct varbind *v);
+/* How a step ended: `ok` false leaves its kinds incomplete. An absent table (no objects, walk ended well) is complete and empty. */
+void		 tables_step_done(struct tables *t, size_t step, bool ok, const char *why);
+/* Maps ports and VLANs and makes the rows. Call once, after the last step. 0 or -ENOMEM. */
+int		 tables_join(struct tables *t);
+
+/* After tables_join(). Borrowed. */
+const struct row *tables_rows(const struct tables *t, size_t *n);
+unsigned	 tables_complete(const struct tables *t);	/* ROW_BIT()s */
+uint32_t	 tables_uptime_cs(const struct tables *t);
+uint32_t	 tables_dropped(const struct tables *t);
+/* For probe: each "what was dropped and why", "which rule was used"; borrowed texts. */
+void		 tables_diagnostics(const struct tables *t, void (*each)(void *arg, const char *kind, const char *text, uint32_t count), void *arg);
+#endif

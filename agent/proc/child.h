@@ -1,0 +1,34 @@
+/* agent/proc/child.h: how a role process starts, and what it hears from the parent. */
+#ifndef CAMTRAPD_CHILD_H
+#define CAMTRAPD_CHILD_H
+#include <event2/event.h>
+
+#include "proc/chan.h"
+#include "proc/messages.h"
+
+#define CHILD_FD 3			/* the channel to the parent, inherited */
+
+struct child_ops {
+	/* A configuration (first and at each reload): encoded, borrowed. A negative return ends the process. */
+	int	(*configure)(void *arg, const void *conf, size_t n);
+	/* A new end of a channel to another role; the callee owns `fd`. An older one to the same peer is void. */
+	void	(*peer)(void *arg, enum peer_role role, unsigned index, int fd);
+	/* engine only; may be NULL */
+	void	(*process)(void *arg, const struct msg_process *m);
+	/* Finish what is open; the loop is left after it returns. May be NULL. */
+	void	(*stop)(void *arg);
+};
+
+/* Runs a role's life on `base` until the parent says stop or goes away: receives configuration and peers, drops rights
+ * after the first configuration, answers pings. Returns the exit status. */
+int	child_run(struct event_base *base, const struct child_ops *ops, void *arg);
+/* Tells the parent that the role works (once), and a line of status. */
+void	child_ready(void);
+void	child_status(const char *text);
+
+/* The roles' entry points, called by main() after exec. */
+int	poller_main(unsigned index);
+int	engine_main(void);
+int	notify_main(void);
+int	views_main(void);
+#endif

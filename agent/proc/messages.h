@@ -1,0 +1,102 @@
+/* agent/proc/messages.h: every message between our processes: one type, one struct, one encoder, one decoder.
+ * Decoders return 0, or -EBADMSG: drop the message, count it, keep running. */
+#ifndef CAMTRAPD_MESSAGES_H
+#define CAMTRAPD_MESSAGES_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "model/detection.h"
+#include "model/enums.h"
+
+enum msg_type {
+	/* parent -> child */
+	MSG_CONF = 1,		/* fd: sealed memfd with conf_encode() */
+	MSG_PEER,		/* fd: a socket pair's end; body: struct msg_peer */
+	MSG_STOP,
+	MSG_PING,		/* u64, echoed by MSG_PONG */
+	MSG_PROCESS,		/* to the engine: struct msg_process */
+	/* child -> parent */
+	MSG_READY = 32,
+	MSG_PONG,
+	MSG_STATUS,		/* text for sd_notify STATUS= */
+	/* poller -> engine */
+	MSG_HELLO = 64,		/* u64 epoch: the poller (re)started or was (re)connected; snapshots follow with first polls */
+	MSG_REPORT_BEGIN,	/* struct msg_report */
+	MSG_REPORT_ROWS,	/* key u64, removed u8, then rows as u16 length + packed row: a part of the report begun */
+	MSG_REPORT_END,		/* key u64 */
+	/* engine -> poller */
+	MSG_RESYNC = 96,	/* u64 key: send a snapshot with the next poll, and poll soon */
+	MSG_POLL_NOW,		/* u64 key */
+	/* engine -> notify */
+	MSG_DELIVER = 128,	/* struct msg_deliver */
+	MSG_IDENTITY,		/* struct msg_identity: once, first */
+	/* notify -> engine */
+	MSG_DELIVERED = 160,	/* struct msg_delivered */
+	/* views -> engine */
+	MSG_QUERY = 192,	/* struct msg_query */
+	/* engine -> views */
+	MSG_ANSWER = 224,	/* id u32, more u8, then JSON text (a whole document in order of arrival) */
+};
+
+enum peer_role { PEER_POLLER = 1, PEER_ENGINE, PEER_NOTIFY, PEER_VIEWS };
+struct msg_peer { uint8_t role; uint8_t index; };
+
+/* A process ended and is being restarted, or is back. */
+struct msg_process { char who[32]; bool up; uint32_t restarts; char why[96]; };
+
+/* One poll of one switch. `snapshot`: rows are the whole of the tables in `complete`, and all that is known of the others;
+ * else they are changes against the report `sequence` - 1 of the same epoch. */
+struct msg_report {
+	uint64_t	key;		/* conf_switch.key */
+	uint64_t	epoch;
+	uint32_t	sequence;
+	bool		snapshot;
+	uint8_t		state;		/* enum switch_state */
+	uint8_t		complete;	/* ROW_BIT()s of tables read to their end */
+	struct wall	started, finished;
+	uint32_t	uptime_cs;	/* sysUpTime; 0 unknown */
+	uint32_t	requests, timeouts, dropped_rows, fdb_rows;
+	uint32_t	missed;		/* polls in a row without an answer */
+	char		credential[NAME_MAX_OCTETS];	/* which one worked; "" none */
+	char		error[160];	/* one line; "" none */
+};
+
+struct msg_deliver {
+	uint64_t	row;		/* outbox row */
+	char		receiver[NAME_MAX_OCTETS];
+	char		agent[33];
+	struct event	event;
+};
+
+enum delivery { DELIVERY_ACKNOWLEDGED = 1, DELIVERY_SENT, DELIVERY_TIMED_OUT, DELIVERY_REFUSED, DELIVERY_FAILED };
+struct msg_delivered { uint64_t row; uint8_t result; uint32_t rtt_ms; char why[96]; };
+
+/* Our SNMP engine: stable id, boots counted by the engine on disk before this is sent. */
+struct msg_identity { uint8_t engine_id[32]; uint8_t engine_id_len; uint32_t boots; };
+
+/* A question or an order of an operator, from the control socket. */
+struct msg_query {
+	uint32_t	id;
+	char		command[24];	/* "status", "switches", "find", "poll", "test" */
+	char		argument[256];
+	bool		all;
+	uint32_t	uid;		/* of the socket's peer */
+};
+
+void	msg_peer_encode(struct buf *b, const struct msg_peer *m);
+int	msg_peer_decode(struct msg_in *in, struct msg_peer *m);
+void	msg_process_encode(struct buf *b, const struct msg_process *m);
+int	msg_process_decode(struct msg_in *in, struct msg_process *m);
+void	msg_report_encode(struct buf *b, const struct msg_report *m);
+int	msg_report_decode(struct msg_in *in, struct msg_report *m);
+void	msg_deliver_encode(struct buf *b, const struct msg_deliver *m);
+int	msg_deliver_decode(struct msg_in *in, struct msg_deliver *m);
+void	msg_delivered_encode(struct buf *b, const struct msg_delivered *m);
+int	msg_delivered_decode(struct msg_in *in, struct msg_delivered *m);
+void	msg_identity_encode(struct buf *b, const struct msg_identity *m);
+int	msg_identity_decode(struct msg_in *in, struct msg_identity *m);
+void	msg_query_encode(struct buf *b, const struct msg_query *m);
+int	msg_query_decode(struct msg_in *in, struct msg_query *m);
+#endif
