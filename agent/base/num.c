@@ -87,7 +87,8 @@ duration_words(uint64_t ms, char out[static 24])
 			continue;
 		rest = i + 1 < nitems(units) - 1 ? ms % units[i].ms / units[i + 1].ms : 0;
 		if (rest != 0 && n < 10)
-			snprintf(out, 24, "%" PRIu64 " %s %" PRIu64 " %s", n, units[i].words, rest, units[i + 1].words);
+			snprintf(out, 24, "%u %s %u %s", (unsigned)n % 10, units[i].words, (unsigned)rest % 100,
+			    units[i + 1].words);
 		else
 			snprintf(out, 24, "%" PRIu64 " %s", n, units[i].words);
 		break;

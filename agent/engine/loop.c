@@ -1,0 +1,362 @@
+/* agent/engine/loop.c: the engine process: channels, timer and time around engine.h. The only file of this folder that knows
+ * the event loop. */
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/num.h"
+#include "engine/engine.h"
+#include "proc/chan.h"
+#include "proc/child.h"
+
+#define POLLERS_MAX 16
+#define ENGINE_ID_OCTETS 17		/* SnmpEngineID: enterprise 8072 with the top bit set, format 5 (octets), 12 random */
+
+struct peer {
+	enum peer_role	 role;
+	unsigned	 index;
+	struct chan	*chan;
+	uint64_t	 epoch;
+};
+
+static struct loop {
+	struct event_base	*base;
+	struct event		*timer;
+	struct engine		*engine;
+	struct registry		*registry;
+	struct store		*store;
+	unsigned		 pollers;
+	struct peer		 peer[POLLERS_MAX], notify, views;
+	uint64_t		 dropped;	/* messages that did not decode */
+} loop;
+
+static struct moment
+now(void)
+{
+	return (struct moment){ mono_now(), wall_now() };
+}
+
+static void
+arm(int64_t ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	event_add(loop.timer, &tv);
+}
+
+static void
+tick_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+	if (loop.engine != NULL)
+		arm(engine_tick(loop.engine, now()));
+}
+
+/* A call that may have left something due: the tick decides. */
+static void
+tick_soon(void)
+{
+	arm(1);
+}
+
+static void
+poller_say(uint64_t key, uint16_t type)
+{
+	struct chan *c = loop.pollers > 0 ? loop.peer[key % loop.pollers].chan : NULL;
+	struct buf b = { 0 };
+
+	if (c == NULL)
+		return;			/* a poller that comes back sends snapshots anyway */
+	put_u64(&b, key);
+	if (chan_put(c, type, &b) < 0)
+		log_warnx("poller %u does not read; a request for a poll was dropped", (unsigned)(key % loop.pollers));
+	buf_free(&b);
+}
+
+static void
+out_poll_now(void *arg, uint64_t key)
+{
+	(void)arg;
+	poller_say(key, MSG_POLL_NOW);
+}
+
+static void
+out_resync(void *arg, uint64_t key)
+{
+	(void)arg;
+	poller_say(key, MSG_RESYNC);
+}
+
+static void
+out_deliver(void *arg, const struct msg_deliver *m)
+{
+	struct buf b = { 0 };
+
+	(void)arg;
+	msg_deliver_encode(&b, m);
+	/* What is not taken stays in the outbox: the engine tries again when notify is back, or after its time-out. */
+	if (loop.notify.chan == NULL || chan_put(loop.notify.chan, MSG_DELIVER, &b) < 0)
+		log_warnx("notification %s to %s waits: the notify process does not take it", m->event.id, m->receiver);
+	buf_free(&b);
+}
+
+static void
+out_random(void *arg, uint8_t *out, size_t n)
+{
+	(void)arg;
+	if (getrandom(out, n, 0) != (ssize_t)n)
+		fatal("no random numbers");
+}
+
+static void
+out_answer(void *arg, uint32_t id, const char *json, size_t n, bool more)
+{
+	struct buf b = { 0 };
+
+	(void)arg;
+	if (loop.views.chan == NULL)
+		return;
+	put_u32(&b, id);
+	put_u8(&b, more);
+	put_bytes(&b, json, n);
+	if (chan_put(loop.views.chan, MSG_ANSWER, &b) < 0)
+		log_warnx("views does not read; an answer was dropped");
+	buf_free(&b);
+}
+
+static const struct engine_ops out_ops = { out_poll_now, out_resync, out_deliver, out_random, out_answer };
+
+static void
+poller_message(struct peer *p, uint16_t type, struct msg_in *body)
+{
+	struct msg_report report;
+	uint64_t key;
+
+	switch (type) {
+	case MSG_HELLO:
+		p->epoch = get_u64(body);
+		return;
+	case MSG_REPORT_BEGIN:
+		if (msg_report_decode(body, &report) == 0) {
+			engine_report_begin(loop.engine, &report, now());
+			return;
+		}
+		break;
+	case MSG_REPORT_ROWS:
+		key = get_u64(body);
+		if (!body->bad) {
+			bool removed = get_u8(body) != 0;
+
+			engine_report_rows(loop.engine, key, removed, body);
+			return;
+		}
+		break;
+	case MSG_REPORT_END:
+		key = get_u64(body);
+		if (msg_in_done(body)) {
+			engine_report_end(loop.engine, key, now());
+			return;
+		}
+		break;
+	default:
+		break;
+	}
+	loop.dropped++;
+	log_warnx("message of type %u from poller %u dropped (%" PRIu64 " so far)", type, p->index, loop.dropped);
+}
+
+static void
+peer_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, int fd)
+{
+	struct peer *p = arg;
+	struct msg_delivered delivered;
+	struct msg_query query;
+
+	(void)c;
+	if (fd >= 0)
+		close(fd);
+	if (loop.engine == NULL)
+		return;
+	if (p->role == PEER_POLLER)
+		poller_message(p, type, body);
+	else if (p->role == PEER_NOTIFY && type == MSG_DELIVERED && msg_delivered_decode(body, &delivered) == 0)
+		engine_delivered(loop.engine, &delivered, now());
+	else if (p->role == PEER_VIEWS && type == MSG_QUERY && msg_query_decode(body, &query) == 0)
+		engine_query(loop.engine, &query, now());
+	else
+		loop.dropped++;
+	tick_soon();
+}
+
+static void
+peer_closed(void *arg, struct chan *c)
+{
+	struct peer *p = arg;
+
+	chan_free(c);
+	p->chan = NULL;
+	if (p->role == PEER_NOTIFY && loop.engine != NULL)
+		engine_notify_up(loop.engine, false, now());
+}
+
+static const struct chan_ops peer_ops = { peer_message, peer_closed, NULL };
+
+/* Our own SNMP engine id: made once, kept in the database; boots grow by one each time notify starts. */
+static int
+identity(struct msg_identity *id)
+{
+	struct buf b = { 0 };
+	int rc = store_begin(loop.store);
+
+	memset(id, 0, sizeof *id);
+	if (rc == 0 && (rc = store_meta_get(loop.store, "engine-id", &b)) == -ENOENT) {
+		static const uint8_t prefix[] = { 0x80, 0x00, 0x1f, 0x88, 0x05 };
+		uint8_t random[ENGINE_ID_OCTETS - sizeof prefix];
+
+		out_random(NULL, random, sizeof random);
+		put_bytes(&b, prefix, sizeof prefix);
+		put_bytes(&b, random, sizeof random);
+		rc = store_meta_put(loop.store, "engine-id", b.p, b.len);
+	}
+	if (rc == 0 && (rc = store_next(loop.store, COUNTER_BOOTS, &id->boots)) == 0)
+		rc = store_commit(loop.store);
+	if (rc < 0)
+		store_rollback(loop.store);
+	if (rc == 0 && b.len >= 5 && b.len <= sizeof id->engine_id) {
+		memcpy(id->engine_id, b.p, b.len);
+		id->engine_id_len = (uint8_t)b.len;
+	} else {
+		log_error("our SNMP engine id cannot be kept: %s", store_error(loop.store));
+		rc = -EIO;
+	}
+	buf_free(&b);
+	return rc;
+}
+
+static void
+peer_cb(void *arg, enum peer_role role, unsigned index, int fd)
+{
+	struct peer *p = role == PEER_POLLER && index < POLLERS_MAX ? &loop.peer[index] : role == PEER_NOTIFY ? &loop.notify :
+	    role == PEER_VIEWS ? &loop.views : NULL;
+	struct msg_identity id;
+	struct buf b = { 0 };
+
+	(void)arg;
+	if (p == NULL) {
+		close(fd);
+		return;
+	}
+	chan_free(p->chan);
+	p->role = role;
+	p->index = index;
+	if ((p->chan = chan_new(loop.base, fd, &peer_ops, p)) == NULL)
+		fatal("out of memory");
+	if (role == PEER_NOTIFY && identity(&id) == 0) {
+		msg_identity_encode(&b, &id);
+		chan_put(p->chan, MSG_IDENTITY, &b);
+		buf_free(&b);
+		engine_notify_up(loop.engine, true, now());
+	}
+	tick_soon();
+}
+
+static struct registry *
+registry_read(const struct conf *c)
+{
+	size_t missing = 0;
+	struct registry *r = registry_load((const char *const *)c->registry.v, c->registry.n, &missing);
+
+	if (r == NULL)
+		fatal("out of memory while reading the registry");
+	if (missing > 0)
+		log_warnx("registry: %zu of %zu files cannot be read; makers may go unrecognised", missing, c->registry.n);
+	return r;
+}
+
+static int
+configure(void *arg, const void *p, size_t n)
+{
+	struct conf *c = conf_decode(p, n);
+	struct store_opened opened;
+	struct registry *fresh, *old = loop.registry;
+	int rc;
+
+	(void)arg;
+	if (c == NULL) {
+		log_error("the configuration from the parent cannot be read");
+		return -EINVAL;
+	}
+	fresh = registry_read(c);
+	loop.pollers = c->pollers <= POLLERS_MAX ? c->pollers : POLLERS_MAX;
+	if (loop.engine != NULL) {
+		engine_configure(loop.engine, c, fresh, now());
+		loop.registry = fresh;
+		registry_free(old);
+		tick_soon();
+		return 0;
+	}
+	loop.registry = fresh;
+	if (mkdir(c->state_dir, 0750) < 0 && errno != EEXIST)
+		log_warn("%s", c->state_dir);
+	if ((rc = store_open(&loop.store, c->state_dir, wall_now(), &opened)) < 0) {
+		log_error("database in %s: %s", c->state_dir,
+		    rc == -EPROTO ? "written by a newer camtrapd; left as it is" : store_error(loop.store));
+		return rc;
+	}
+	if (opened.state_lost)
+		log_error("the database was broken: moved to %s; starting with an empty one", opened.moved_to);
+	loop.engine = engine_new(c, loop.registry, loop.store, &opened, &out_ops, NULL, now());
+	if (loop.engine == NULL) {
+		log_error("what the database holds cannot be loaded: %s", store_error(loop.store));
+		return -EIO;
+	}
+	child_ready();
+	tick_soon();
+	return 0;
+}
+
+static void
+process_cb(void *arg, const struct msg_process *m)
+{
+	(void)arg;
+	if (loop.engine != NULL)
+		engine_process(loop.engine, m, now());
+	tick_soon();
+}
+
+static void
+stop_cb(void *arg)
+{
+	(void)arg;
+	if (loop.engine != NULL)
+		engine_tick(loop.engine, now());
+}
+
+int
+engine_main(void)
+{
+	static const struct child_ops ops = { configure, peer_cb, process_cb, stop_cb };
+	int status;
+
+	if ((loop.base = event_base_new()) == NULL || (loop.timer = evtimer_new(loop.base, tick_cb, NULL)) == NULL)
+		fatal("no event base");
+	status = child_run(loop.base, &ops, NULL);
+	for (unsigned i = 0; i < POLLERS_MAX; i++)
+		chan_free(loop.peer[i].chan);
+	chan_free(loop.notify.chan);
+	chan_free(loop.views.chan);
+	engine_free(loop.engine);
+	store_close(loop.store);
+	registry_free(loop.registry);
+	event_free(loop.timer);
+	event_base_free(loop.base);
+	return status;
+}

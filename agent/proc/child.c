@@ -1,0 +1,161 @@
+/* agent/proc/child.c: the life of a role process between exec and its end. */
+#include "proc/child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+struct child {
+	struct event_base	*base;
+	const struct child_ops	*ops;
+	void			*arg;
+	struct chan		*parent;
+	int			 status;
+	bool			 ready, restricted;
+};
+
+static struct child child;
+
+/* After this the process can neither gain rights nor be looked into; what it needs it holds already. */
+static void
+restrict_rights(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#ifndef __SANITIZE_ADDRESS__		/* LeakSanitizer looks into its own process */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+	child.restricted = true;
+}
+
+static void
+child_leave(int status)
+{
+	child.status = status;
+	event_base_loopbreak(child.base);
+}
+
+/* The configuration comes as a sealed memory file: any size, one copy, gone when closed. */
+static void
+conf_received(int fd)
+{
+	struct stat st;
+	void *p;
+	int rc;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > (256 << 20)) {
+		log_error("no configuration came from the parent");
+		child_leave(1);
+		return;
+	}
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED) {
+		log_warn("configuration of %lld octets", (long long)st.st_size);
+		child_leave(1);
+		return;
+	}
+	rc = child.ops->configure(child.arg, p, (size_t)st.st_size);
+	munmap(p, (size_t)st.st_size);
+	if (rc < 0) {
+		child_leave(rc == -EPROTO ? 78 : 1);
+		return;
+	}
+	if (!child.restricted)
+		restrict_rights();
+}
+
+static void
+parent_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, int fd)
+{
+	struct msg_peer peer;
+	struct msg_process process;
+	struct buf b = { 0 };
+
+	(void)arg;
+	switch (type) {
+	case MSG_CONF:
+		conf_received(fd);
+		break;
+	case MSG_PEER:
+		if (msg_peer_decode(body, &peer) == 0 && fd >= 0) {
+			child.ops->peer(child.arg, peer.role, peer.index, fd);
+			fd = -1;
+		}
+		break;
+	case MSG_PROCESS:
+		if (child.ops->process != NULL && msg_process_decode(body, &process) == 0)
+			child.ops->process(child.arg, &process);
+		break;
+	case MSG_PING:
+		put_u64(&b, get_u64(body));
+		chan_put(c, MSG_PONG, &b);
+		buf_free(&b);
+		break;
+	case MSG_STOP:
+		if (child.ops->stop != NULL)
+			child.ops->stop(child.arg);
+		child_leave(0);
+		break;
+	default:
+		log_warnx("message of unknown type %u from the parent dropped", type);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+parent_closed(void *arg, struct chan *c)
+{
+	(void)arg, (void)c;
+	log_warnx("the parent has gone; ending");
+	if (child.ops->stop != NULL)
+		child.ops->stop(child.arg);
+	child_leave(0);
+}
+
+static const struct chan_ops parent_ops = { parent_message, parent_closed, NULL };
+
+int
+child_run(struct event_base *base, const struct child_ops *ops, void *arg)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);	/* a terminal's ^C reaches all; the parent says when to stop */
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	child = (struct child){ .base = base, .ops = ops, .arg = arg };
+	if ((child.parent = chan_new(base, CHILD_FD, &parent_ops, NULL)) == NULL)
+		fatal("no channel to the parent");
+	event_base_dispatch(base);
+	chan_flush(child.parent);
+	chan_free(child.parent);
+	return child.status;
+}
+
+void
+child_ready(void)
+{
+	if (child.ready)
+		return;
+	child.ready = true;
+	chan_put(child.parent, MSG_READY, NULL);
+}
+
+void
+child_status(const char *text)
+{
+	struct buf b = { 0 };
+
+	put_text(&b, text);
+	chan_put(child.parent, MSG_STATUS, &b);
+	buf_free(&b);
+}

@@ -1,0 +1,207 @@
+/* tests/unit/test_rows.c: packed rows and rowsets: what goes in comes out, differences applied give the new set, and octets of
+ * another process or a damaged file never pass. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "model/rows.h"
+#include "model/rowset.h"
+
+static unsigned seed = 20261124;
+
+static unsigned
+draw(unsigned below)
+{
+	seed = seed * 1103515245 + 12345;
+	return (seed >> 8) % below;
+}
+
+static struct row
+fdb_row(unsigned n)
+{
+	struct row r = { .kind = ROW_FDB };
+
+	r.fdb.mac = mac_of_u64(0x0014220000ull << 8 | n);
+	r.fdb.vlan = (uint16_t)(1 + n % 4094);
+	r.fdb.if_index = 10100 + n % 48;
+	r.fdb.bridge_port = 1 + n % 48;
+	r.fdb.status = FDB_LEARNED;
+	r.fdb.table = TABLE_DOT1Q;
+	return r;
+}
+
+/* A set of the numbers whose bit is drawn. */
+static struct rowset
+draw_set(unsigned share)
+{
+	struct row_ref refs[200];
+	struct buf packed[200] = { 0 };
+	struct rowset s;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < nitems(refs); i++) {
+		struct row r = fdb_row(i);
+
+		if (draw(100) >= share)
+			continue;
+		row_pack(&packed[n], &r);
+		refs[n] = (struct row_ref){ packed[n].p, packed[n].len };
+		n++;
+	}
+	assert_int_equal(rowset_build(&s, refs, n), 0);
+	assert_int_equal(s.count, n);
+	for (size_t i = 0; i < n; i++)
+		buf_free(&packed[i]);
+	return s;
+}
+
+struct delta { struct row_ref removed[200], added[200]; size_t n_removed, n_added; };
+
+static void
+delta_removed(void *arg, struct row_ref r)
+{
+	struct delta *d = arg;
+
+	d->removed[d->n_removed++] = r;
+}
+
+static void
+delta_added(void *arg, struct row_ref r)
+{
+	struct delta *d = arg;
+
+	d->added[d->n_added++] = r;
+}
+
+static void
+a_difference_applied_gives_the_new_set(void **state)
+{
+	(void)state;
+	print_message("seed %u\n", seed);
+	for (int round = 0; round < 200; round++) {
+		struct rowset before = draw_set(draw(101)), after = draw_set(draw(101)), removed, added, got;
+		struct delta d = { 0 };
+		size_t strays = 0;
+
+		rowset_diff(&before, &after, ROW_ALL, delta_removed, delta_added, &d);
+		assert_int_equal(rowset_build(&removed, d.removed, d.n_removed), 0);
+		assert_int_equal(rowset_build(&added, d.added, d.n_added), 0);
+		assert_int_equal(rowset_apply(&before, &removed, &added, &got, &strays), 0);
+		assert_int_equal(strays, 0);
+		assert_int_equal(got.count, after.count);
+		assert_int_equal(got.bytes.len, after.bytes.len);
+		if (got.bytes.len > 0)
+			assert_memory_equal(got.bytes.p, after.bytes.p, got.bytes.len);
+		rowset_free(&before), rowset_free(&after), rowset_free(&removed), rowset_free(&added), rowset_free(&got);
+	}
+}
+
+static void
+an_incomplete_table_removes_nothing(void **state)
+{
+	struct rowset before = draw_set(100), after = draw_set(0);
+	struct delta d = { 0 };
+
+	(void)state;
+	rowset_diff(&before, &after, ROW_ALL & ~ROW_BIT(ROW_FDB), delta_removed, delta_added, &d);
+	assert_int_equal(d.n_removed, 0);
+	rowset_diff(&before, &after, ROW_BIT(ROW_FDB), delta_removed, delta_added, &d);
+	assert_int_equal(d.n_removed, 200);
+	rowset_free(&before);
+	rowset_free(&after);
+}
+
+static void
+a_damaged_blob_is_refused(void **state)
+{
+	struct rowset s = draw_set(50), got;
+	struct buf blob = { 0 };
+
+	(void)state;
+	rowset_pack(&s, &blob);
+	assert_int_equal(rowset_unpack(blob.p, blob.len, &got), 0);
+	assert_int_equal(got.count, s.count);
+	rowset_free(&got);
+	for (size_t n = 0; n < blob.len; n++)
+		assert_true(rowset_unpack(blob.p, n, &got) < 0);
+	for (size_t i = 0; i < blob.len; i++) {
+		blob.p[i] ^= 0x10;
+		assert_true(rowset_unpack(blob.p, blob.len, &got) < 0);
+		blob.p[i] ^= 0x10;
+	}
+	buf_free(&blob);
+	rowset_free(&s);
+}
+
+static void
+rows_round_trip(void **state)
+{
+	struct row in = { .kind = ROW_NEIGHBOUR }, out;
+	struct buf b = { 0 };
+
+	(void)state;
+	in.neighbour.table = TABLE_LLDP;
+	in.neighbour.if_index = 10107;
+	in.neighbour.n_mgmt = 1;
+	assert_int_equal(ip_parse("192.0.2.9", &in.neighbour.mgmt[0]), 0);
+	assert_true(octets_set(&in.neighbour.med_maker, "HIKVISION \0", 11));
+	assert_true(octets_set(&in.neighbour.chassis, "\x44\x19\xb6\x01\x02\x03", 6));
+	row_pack(&b, &in);
+	assert_int_equal(row_unpack(b.p, b.len, &out), 0);
+	assert_int_equal(out.neighbour.if_index, 10107);
+	assert_int_equal(out.neighbour.med_maker.n, 9);
+	assert_memory_equal(out.neighbour.med_maker.p, "HIKVISION", 9);
+	row_free(&out);
+	for (size_t n = 0; n < b.len; n++)
+		assert_true(row_unpack(b.p, n, &out) < 0);
+	for (size_t i = 0; i < b.len; i++) {		/* any one octet wrong: refused or read, never a crash */
+		b.p[i] ^= 0x80;
+		if (row_unpack(b.p, b.len, &out) == 0)
+			row_free(&out);
+		b.p[i] ^= 0x80;
+	}
+	row_free(&in);
+	buf_free(&b);
+}
+
+static void
+macs_in_any_spelling(void **state)
+{
+	static const struct { const char *text; int good; } cases[] = {
+		{ "44:19:b6:01:02:03", 1 }, { "44-19-B6-01-02-03", 1 }, { "4419.b601.0203", 1 }, { "4419b6010203", 1 },
+		{ "44:19:b6:1:2:3", 1 }, { "4419b6-010203", 1 }, { "", 0 }, { "44:19:b6:01:02", 0 }, { "44:19:b6:01:02:03:04", 0 },
+		{ "44:19-b6:01:02:03", 0 }, { "44:19:b6:01:02:0g", 0 }, { ":44:19:b6:01:02:03", 0 }, { "44:19:b6:01:02:03:", 0 },
+		{ "192.0.2.1", 0 },
+	};
+	struct mac m;
+	char text[MAC_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < nitems(cases); i++) {
+		print_message("%s\n", cases[i].text);
+		assert_int_equal(mac_parse(cases[i].text, &m) == 0, cases[i].good);
+		if (cases[i].good)
+			assert_string_equal(mac_text(m, text), "44:19:b6:01:02:03");
+	}
+	mac_parse("00:00:0c:9f:f0:01", &m);
+	assert_true(mac_is_virtual_router(m));
+	mac_parse("00:00:0c:9e:f0:01", &m);
+	assert_false(mac_is_virtual_router(m));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_difference_applied_gives_the_new_set), cmocka_unit_test(an_incomplete_table_removes_nothing),
+		cmocka_unit_test(a_damaged_blob_is_refused), cmocka_unit_test(rows_round_trip), cmocka_unit_test(macs_in_any_spelling),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
