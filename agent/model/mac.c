@@ -46,7 +46,7 @@ mac_parse(const char *text, struct mac *out)
 		group = 0;
 	}
 	if (n != nitems(digit) || (separators != 0 && group == 0) ||
-	    ((separator == ':' || separator == '-') && separators != 5 && separators != 2))
+	    ((separator == ':' || separator == '-') && separators != 5 && separators != 2 && separators != 1))
 		return -EINVAL;
 	for (size_t i = 0; i < 6; i++)
 		out->b[i] = (uint8_t)(digit[2 * i] << 4 | digit[2 * i + 1]);
