@@ -25,7 +25,7 @@ done
 need_packages "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}"
 export PATH="$PATH:/usr/sbin:/sbin"
 cmake --preset release >/dev/null
-cmake --build --preset release -j "$(nproc)" >"$here/build/try-build.log" 2>&1 || {
+cmake --build --preset release -j "$(nproc)" --target camtrapd camtrapctl campus >"$here/build/try-build.log" 2>&1 || {
 	tail -40 "$here/build/try-build.log" >&2
 	exit 1
 }

@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 
+import jsonschema
+
 SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), '..', '..'))
 SHARED = os.environ.get('CAMTRAPD_SHARED', os.path.join(SOURCE, '..', 'shared'))
 
@@ -193,9 +195,13 @@ class Lab:
         if status is not None:
             assert p.returncode in status, (words, p.returncode, p.stderr, p.stdout[:300])
         try:
-            return json.loads(p.stdout)
+            document = json.loads(p.stdout)
         except ValueError:
             return None
+        schema = os.path.join(SOURCE, 'doc', 'schema', words[0] + '.schema.json')
+        if 'error' not in document:
+            jsonschema.validate(document, json.load(open(schema)))
+        return document
 
     def swept(self):
         """True when every switch was polled once."""
