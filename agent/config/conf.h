@@ -83,6 +83,8 @@ struct conf {
 	struct strlist	 syslog_udp, syslog_tcp, syslog_tls, traps, http;
 	char		*agentx;
 	struct strlist	 relays, trap_forwarders, trusted, patterns;
+	/* "FILE:LINE: text" of what works but should be looked at; after conf_load only, never encoded or dumped */
+	struct strlist	 warnings;
 };
 
 /* Called once per mistake with "FILE:LINE: text" (no newline). */

@@ -1,0 +1,744 @@
+/* agent/notify/snmp_notify.c: one connected UDP socket and one Net-SNMP session per receiver. The socket is ours, because
+ * the library's is not connected and takes answers from anybody (engineering-notes.md section 1). */
+#include "notify/snmp_notify.h"
+
+#include <net-snmp/net-snmp-config.h>
+#include <net-snmp/net-snmp-includes.h>
+#include <net-snmp/library/large_fd_set.h>
+#include <net-snmp/library/snmpUDPDomain.h>
+#include <net-snmp/library/snmpUDPIPv6Domain.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "notify/varbinds.h"
+
+#define PENDING_MAX 256			/* per receiver; the engine keeps 32 in flight */
+
+struct snmp_notify {
+	struct event_base	*base;
+	snmp_notify_done	*done;
+	void			*arg;
+	struct mono		 started;
+	uint8_t			 engine_id[32];
+	size_t			 engine_id_len;
+	netsnmp_large_fd_set	 fds;
+	uint32_t		 serial;
+};
+
+enum engine_state { ENGINE_KNOWN, ENGINE_UNKNOWN, ENGINE_ASKED, ENGINE_DOUBTFUL };
+
+/* From snmp_notify_send() to `done`. The library is given the serial and not a pointer: it may call back twice for one
+ * request (a Report), and late. */
+struct try {
+	struct try	*next;
+	uint32_t	 serial;
+	uint64_t	 row;
+	struct mono	 begun;		/* when it was asked for */
+	struct mono	 sent;
+	bool		 in_flight;
+	netsnmp_pdu	*pdu;		/* until it is sent */
+	const char	*why;		/* a hint got before the end; static */
+};
+
+struct snmp_target {
+	struct snmp_notify		*n;
+	const struct conf_credential	*cred;
+	bool				 inform;
+	struct ip			 source;
+	struct ip_port			 address;
+	uint8_t				 auth_ku[USM_AUTH_KU_LEN], priv_ku[USM_PRIV_KU_LEN];
+	size_t				 auth_ku_len, priv_ku_len;
+	int				 fd;
+	void				*session;
+	struct event			*readable, *timer, *kick;
+	enum engine_state		 engine;
+	uint32_t			 probe;		/* serial of the discovery; 0: none */
+	struct try			*tries;
+	unsigned			 n_tries;
+	bool				 dying;
+};
+
+static struct { oid *name; size_t len; } const auth_protocols[] = {
+	[AUTH_MD5] = { usmHMACMD5AuthProtocol, 10 }, [AUTH_SHA1] = { usmHMACSHA1AuthProtocol, 10 },
+	[AUTH_SHA224] = { usmHMAC128SHA224AuthProtocol, 10 }, [AUTH_SHA256] = { usmHMAC192SHA256AuthProtocol, 10 },
+	[AUTH_SHA384] = { usmHMAC256SHA384AuthProtocol, 10 }, [AUTH_SHA512] = { usmHMAC384SHA512AuthProtocol, 10 },
+}, priv_protocols[] = {
+	[PRIV_DES] = { usmDESPrivProtocol, 10 }, [PRIV_AES128] = { usmAESPrivProtocol, 10 },
+	[PRIV_AES192] = { usmAES192PrivProtocol, 9 }, [PRIV_AES256] = { usmAES256PrivProtocol, 9 },
+	[PRIV_AES192C] = { usmAES192CiscoPrivProtocol, 11 }, [PRIV_AES256C] = { usmAES256CiscoPrivProtocol, 11 },
+};
+
+static void pump(struct snmp_target *t);
+
+static void
+kick(struct snmp_target *t)
+{
+	if (!t->dying)
+		event_active(t->kick, EV_TIMEOUT, 0);
+}
+
+/* Takes the try out of the list and tells its end. */
+static void
+try_end(struct snmp_target *t, struct try *y, enum notify_result result, const char *why)
+{
+	for (struct try **p = &t->tries; *p != NULL; p = &(*p)->next)
+		if (*p == y) {
+			*p = y->next;
+			t->n_tries--;
+			break;
+		}
+	if (y->pdu != NULL)
+		snmp_free_pdu(y->pdu);
+	t->n->done(t->n->arg, y->row, result, y->in_flight ? (uint32_t)mono_since(y->sent, mono_now()) : 0, why);
+	free(y);
+}
+
+static struct try *
+try_find(const struct snmp_target *t, uint32_t serial)
+{
+	for (struct try *y = t->tries; y != NULL; y = y->next)
+		if (y->serial == serial)
+			return y;
+	return NULL;
+}
+
+static bool
+any_in_flight(const struct snmp_target *t)
+{
+	for (const struct try *y = t->tries; y != NULL; y = y->next)
+		if (y->in_flight)
+			return true;
+	return false;
+}
+
+/* What a Report's counter means (RFC 3414, usmStats; RFC 3412, snmpUnknownPDUHandlers ...). */
+static const char *
+report_words(const netsnmp_pdu *pdu)
+{
+	static const oid usm_stats[] = { 1, 3, 6, 1, 6, 3, 15, 1, 1 };
+	static const char *const words[] = { "a report", "unsupported security level", "not in time window", "unknown user name",
+	    "unknown engine id", "wrong digest: authentication secret or protocol", "decryption error: privacy secret or protocol" };
+	const netsnmp_variable_list *v = pdu->variables;
+
+	if (v != NULL && v->name_length > nitems(usm_stats) && snmp_oid_compare(v->name, nitems(usm_stats), usm_stats, nitems(usm_stats)) == 0 &&
+	    v->name[nitems(usm_stats)] < nitems(words))
+		return words[v->name[nitems(usm_stats)]];
+	return words[0];
+}
+
+static void
+engine_change(struct snmp_target *t, enum engine_state to)
+{
+	t->engine = to;
+	kick(t);
+}
+
+/* The answer to the discovery is a Report; the library has put the engine's id into the session when it is here. */
+static int
+probe_cb(int op, netsnmp_session *s, int id, netsnmp_pdu *pdu, void *magic)
+{
+	struct snmp_target *t = s->callback_magic;
+
+	(void)id, (void)pdu;
+	if (t->probe == 0 || (uintptr_t)magic != t->probe)
+		return 1;
+	if (op == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE && s->securityEngineIDLen > 0) {
+		t->probe = 0;
+		engine_change(t, ENGINE_KNOWN);
+	} else if (op == NETSNMP_CALLBACK_OP_TIMED_OUT) {
+		t->probe = 0;
+		engine_change(t, ENGINE_UNKNOWN);
+	}
+	return 1;
+}
+
+static int
+inform_cb(int op, netsnmp_session *s, int id, netsnmp_pdu *pdu, void *magic)
+{
+	struct snmp_target *t = s->callback_magic;
+	struct try *y = try_find(t, (uint32_t)(uintptr_t)magic);
+	char why[64];
+
+	(void)id;
+	if (y == NULL || !y->in_flight)
+		return 1;
+	switch (op) {
+	case NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE:
+		if (pdu->command == SNMP_MSG_REPORT) {
+			if (t->cred->version == SNMP_V3)
+				t->engine = ENGINE_DOUBTFUL;
+			try_end(t, y, NOTIFY_REFUSED, report_words(pdu));
+		} else if (pdu->command != SNMP_MSG_RESPONSE) {
+			return 1;		/* not an answer; the timer ends it */
+		} else {
+			if (t->engine == ENGINE_DOUBTFUL)
+				t->engine = ENGINE_KNOWN;
+			if (pdu->errstat != SNMP_ERR_NOERROR) {
+				snprintf(why, sizeof why, "error-status %ld (%s)", pdu->errstat, snmp_errstring((int)pdu->errstat));
+				try_end(t, y, NOTIFY_REFUSED, why);
+			} else {
+				try_end(t, y, NOTIFY_ACKNOWLEDGED, "");
+			}
+		}
+		break;
+	case NETSNMP_CALLBACK_OP_TIMED_OUT:
+		if (t->cred->version == SNMP_V3)
+			t->engine = ENGINE_DOUBTFUL;	/* it may be another engine now: its answers cannot be read */
+		try_end(t, y, NOTIFY_TIMED_OUT, y->why != NULL ? y->why : "no response");
+		break;
+	case NETSNMP_CALLBACK_OP_SEC_ERROR:
+		y->why = "a reply failed its security check";
+		return 1;
+	default:
+		return 1;
+	}
+	kick(t);
+	return 1;
+}
+
+static int
+transport_recv(netsnmp_transport *tr, void *buf, int size, void **opaque, int *olength)
+{
+	*opaque = NULL;
+	*olength = 0;
+	return (int)recv(tr->sock, buf, (size_t)size, MSG_DONTWAIT);
+}
+
+/* A refusal (ICMP) of the datagram before is told by the next call: once more, then. */
+static int
+transport_send(netsnmp_transport *tr, const void *buf, int size, void **opaque, int *olength)
+{
+	ssize_t n = -1;
+
+	(void)opaque, (void)olength;
+	for (int i = 0; i < 3 && n < 0; i++)
+		if ((n = send(tr->sock, buf, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL)) < 0 && errno != ECONNREFUSED && errno != EINTR)
+			break;
+	return (int)n;
+}
+
+static int
+transport_close(netsnmp_transport *tr)
+{
+	tr->sock = -1;			/* the target closes it */
+	return 0;
+}
+
+static socklen_t
+sockaddr_of(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss)
+{
+	memset(ss, 0, sizeof *ss);
+	if (ip->family == 6) {
+		struct sockaddr_in6 *sa = (struct sockaddr_in6 *)ss;
+
+		sa->sin6_family = AF_INET6;
+		sa->sin6_port = htons(port);
+		memcpy(&sa->sin6_addr, ip->b, 16);
+		return sizeof *sa;
+	}
+	struct sockaddr_in *sa = (struct sockaddr_in *)ss;
+
+	sa->sin_family = AF_INET;
+	sa->sin_port = htons(port);
+	memcpy(&sa->sin_addr, ip->b, 4);
+	return sizeof *sa;
+}
+
+static void
+readable_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct snmp_target *t = arg;
+
+	(void)what;
+	NETSNMP_LARGE_FD_ZERO(&t->n->fds);
+	netsnmp_large_fd_setfd(fd, &t->n->fds);
+	snmp_sess_read2(t->session, &t->n->fds);
+}
+
+static void
+session_close(struct snmp_target *t)
+{
+	if (t->readable != NULL)
+		event_free(t->readable);
+	t->readable = NULL;
+	t->probe = 0;
+	if (t->session != NULL)
+		snmp_sess_close(t->session);	/* ends what is in flight as timed out */
+	t->session = NULL;
+	if (t->fd >= 0)
+		close(t->fd);
+	t->fd = -1;
+}
+
+/* NULL, or why not: static. */
+static const char *
+socket_open(struct snmp_target *t)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int family = t->address.ip.family == 6 ? AF_INET6 : AF_INET;
+
+	if ((t->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0)
+		return "no socket";
+	if (t->source.family != 0) {
+		if (t->source.family != t->address.ip.family)
+			return "source_address is of another family than the receiver's address";
+		len = sockaddr_of(&t->source, 0, &ss);
+		if (bind(t->fd, (struct sockaddr *)&ss, len) < 0)
+			return "source_address is not an address of this machine";
+	}
+	len = sockaddr_of(&t->address.ip, t->address.port, &ss);
+	if (connect(t->fd, (struct sockaddr *)&ss, len) < 0)
+		return "no route to the receiver";
+	return NULL;
+}
+
+static netsnmp_transport *
+transport_new(const struct snmp_target *t)
+{
+	netsnmp_transport *tr = calloc(1, sizeof *tr);
+	struct sockaddr_storage ss;
+	socklen_t len = sockaddr_of(&t->address.ip, t->address.port, &ss);
+
+	if (tr == NULL)
+		return NULL;
+	tr->domain = t->address.ip.family == 6 ? netsnmp_UDPIPv6Domain : netsnmpUDPDomain;
+	tr->domain_length = t->address.ip.family == 6 ? 9 : (int)netsnmpUDPDomain_len;
+	tr->sock = t->fd;
+	tr->flags = NETSNMP_TRANSPORT_FLAG_OPENED;
+	tr->msgMaxSize = 65507;
+	tr->f_recv = transport_recv;
+	tr->f_send = transport_send;
+	tr->f_close = transport_close;
+	tr->remote = netsnmp_memdup(&ss, len);
+	tr->remote_length = (int)len;
+	return tr;
+}
+
+static void
+credential_into(const struct snmp_target *t, netsnmp_session *s)
+{
+	const struct conf_credential *c = t->cred;
+
+	if (c->version != SNMP_V3) {
+		s->version = SNMP_VERSION_2c;
+		s->community = (u_char *)c->community;
+		s->community_len = strlen(c->community);
+		return;
+	}
+	s->version = SNMP_VERSION_3;
+	s->securityModel = SNMP_SEC_MODEL_USM;
+	s->securityName = c->user;
+	s->securityNameLen = strlen(c->user);
+	s->securityLevel = c->auth == AUTH_NONE ? SNMP_SEC_LEVEL_NOAUTH : c->priv == PRIV_NONE ? SNMP_SEC_LEVEL_AUTHNOPRIV : SNMP_SEC_LEVEL_AUTHPRIV;
+	if (c->auth != AUTH_NONE) {
+		s->securityAuthProto = auth_protocols[c->auth].name;
+		s->securityAuthProtoLen = auth_protocols[c->auth].len;
+		memcpy(s->securityAuthKey, t->auth_ku, s->securityAuthKeyLen = t->auth_ku_len);
+	}
+	if (c->priv != PRIV_NONE) {
+		s->securityPrivProto = priv_protocols[c->priv].name;
+		s->securityPrivProtoLen = priv_protocols[c->priv].len;
+		memcpy(s->securityPrivKey, t->priv_ku, s->securityPrivKeyLen = t->priv_ku_len);
+	}
+	if (!t->inform) {		/* a trap is authenticated with the sender's engine (RFC 3414, 3.1) */
+		s->securityEngineID = s->contextEngineID = t->n->engine_id;
+		s->securityEngineIDLen = s->contextEngineIDLen = t->n->engine_id_len;
+	}
+}
+
+static const char *
+session_open(struct snmp_target *t)
+{
+	netsnmp_session s, *live;
+	netsnmp_transport *tr;
+	const char *why;
+
+	if ((why = socket_open(t)) != NULL)
+		goto bad;
+	why = "out of memory";
+	if ((tr = transport_new(t)) == NULL)
+		goto bad;
+	snmp_sess_init(&s);
+	credential_into(t, &s);
+	s.flags |= SNMP_FLAGS_DONT_PROBE;	/* its own discovery blocks */
+	s.timeout = INFORM_TIMEOUT_MS * 1000L;
+	s.retries = 0;
+	s.callback = inform_cb;
+	s.callback_magic = t;
+	t->session = snmp_sess_add_ex(&s, tr, NULL, NULL, NULL, NULL, NULL, NULL, NULL);	/* frees `tr` on failure */
+	memset(s.securityAuthKey, 0, sizeof s.securityAuthKey);
+	memset(s.securityPrivKey, 0, sizeof s.securityPrivKey);
+	if (t->session == NULL) {
+		why = "Net-SNMP does not take the credential";
+		goto bad;
+	}
+	live = snmp_sess_session(t->session);
+	live->flags |= SNMP_FLAGS_DONT_PROBE;	/* cleared by the library */
+	t->readable = event_new(t->n->base, t->fd, EV_READ | EV_PERSIST, readable_cb, t);
+	if (t->readable == NULL || event_add(t->readable, NULL) < 0)
+		goto bad;
+	t->engine = t->cred->version == SNMP_V3 && t->inform ? ENGINE_UNKNOWN : ENGINE_KNOWN;
+	return NULL;
+bad:
+	session_close(t);
+	return why;
+}
+
+static void
+timer_in(struct snmp_target *t, int64_t ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	event_add(t->timer, &tv);
+}
+
+/* Asks a receiver for its engine id: an empty GET without a user (RFC 3414, 4). */
+static bool
+probe_send(struct snmp_target *t)
+{
+	netsnmp_pdu *p = snmp_pdu_create(SNMP_MSG_GET);
+
+	if (p == NULL)
+		return false;
+	p->version = SNMP_VERSION_3;
+	p->securityModel = SNMP_SEC_MODEL_USM;
+	p->securityLevel = SNMP_SEC_LEVEL_NOAUTH;
+	p->securityName = strdup("");
+	p->securityNameLen = 0;
+	if (++t->n->serial == 0)
+		++t->n->serial;
+	t->probe = t->n->serial;
+	if (!snmp_sess_async_send(t->session, p, probe_cb, (void *)(uintptr_t)t->probe)) {
+		snmp_free_pdu(p);
+		t->probe = 0;
+		return false;
+	}
+	t->engine = ENGINE_ASKED;
+	timer_in(t, INFORM_TIMEOUT_MS + 5);
+	return true;
+}
+
+static void
+try_send(struct snmp_target *t, struct try *y)
+{
+	netsnmp_pdu *pdu = y->pdu;
+	netsnmp_session *s = snmp_sess_session(t->session);
+
+	if (t->cred->version == SNMP_V3 && !(s->flags & SNMP_FLAGS_USER_CREATED) && usm_create_user_from_session(s) != SNMPERR_SUCCESS) {
+		try_end(t, y, NOTIFY_FAILED, "Net-SNMP does not take the user");
+		return;
+	}
+	y->sent = mono_now();
+	if (!t->inform) {
+		if (!snmp_sess_send(t->session, pdu)) {
+			try_end(t, y, NOTIFY_FAILED, snmp_api_errstring(s->s_snmp_errno));
+			return;
+		}
+		y->pdu = NULL;
+		try_end(t, y, NOTIFY_SENT, "");
+		return;
+	}
+	if (!snmp_sess_async_send(t->session, pdu, inform_cb, (void *)(uintptr_t)y->serial)) {
+		try_end(t, y, NOTIFY_FAILED, snmp_api_errstring(s->s_snmp_errno));
+		return;
+	}
+	y->pdu = NULL;			/* the library's now */
+	y->in_flight = true;
+	if (!event_pending(t->timer, EV_TIMEOUT, NULL))
+		timer_in(t, INFORM_TIMEOUT_MS + 5);
+}
+
+/* Ends what has not been sent. */
+static void
+waiting_end(struct snmp_target *t, enum notify_result result, const char *why)
+{
+	for (struct try *y = t->tries, *next; y != NULL; y = next) {
+		next = y->next;
+		if (!y->in_flight)
+			try_end(t, y, result, why);
+	}
+}
+
+/* A doubtful engine is asked anew with a new session, once nothing is in flight on the old one. */
+static void
+engine_forget(struct snmp_target *t)
+{
+	netsnmp_session *s = snmp_sess_session(t->session);
+
+	if (s->securityEngineIDLen > 0)
+		free_enginetime(s->securityEngineID, s->securityEngineIDLen);
+	session_close(t);
+}
+
+/* Sends what can be sent. Only from the loop, never from a callback of the library: it may close the session. */
+static void
+pump(struct snmp_target *t)
+{
+	const char *why;
+
+	if (t->engine == ENGINE_DOUBTFUL && t->session != NULL) {
+		if (any_in_flight(t))
+			return;
+		engine_forget(t);
+	}
+	if (t->tries == NULL)
+		return;
+	if (t->address.ip.family == 0) {
+		waiting_end(t, NOTIFY_FAILED, "the receiver's name is not resolved");
+		return;
+	}
+	if (t->session == NULL && (why = session_open(t)) != NULL) {
+		waiting_end(t, NOTIFY_FAILED, why);
+		return;
+	}
+	if (t->engine == ENGINE_UNKNOWN && !probe_send(t))
+		waiting_end(t, NOTIFY_FAILED, "the engine discovery could not be sent");
+	if (t->engine != ENGINE_KNOWN)
+		return;
+	for (struct try *y = t->tries, *next; y != NULL; y = next) {
+		next = y->next;
+		if (!y->in_flight)
+			try_send(t, y);
+	}
+}
+
+static void
+kick_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	pump(arg);
+}
+
+/* The library ends what is over its time; what waited as long for an engine id ends here. */
+static void
+timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct snmp_target *t = arg;
+	struct mono now = mono_now();
+	int64_t next_ms = INFORM_TIMEOUT_MS + 5;
+
+	(void)fd, (void)what;
+	if (t->session != NULL)
+		snmp_sess_timeout(t->session);
+	for (struct try *y = t->tries, *next; y != NULL; y = next) {
+		int64_t age = mono_since(y->in_flight ? y->sent : y->begun, now);
+
+		next = y->next;
+		if (!y->in_flight && age >= INFORM_TIMEOUT_MS)
+			try_end(t, y, NOTIFY_TIMED_OUT, "no answer to the engine discovery");
+		else if (INFORM_TIMEOUT_MS + 5 - age < next_ms)
+			next_ms = INFORM_TIMEOUT_MS + 5 - age;
+	}
+	if (t->tries != NULL || t->probe != 0)
+		timer_in(t, next_ms < 10 ? 10 : t->probe != 0 && next_ms > 500 ? 500 : next_ms);
+	pump(t);
+}
+
+static int
+quiet_log(int major, int minor, void *server, void *client)
+{
+	(void)major, (void)minor, (void)client;
+	log_debug("net-snmp: %.200s", ((struct snmp_log_message *)server)->msg);
+	return 0;
+}
+
+struct snmp_notify *
+snmp_notify_new(struct event_base *base, const uint8_t *engine_id, size_t len, uint32_t boots, snmp_notify_done *done, void *arg)
+{
+	struct snmp_notify *n;
+	char line[32];
+
+	if (len < 5 || len > sizeof n->engine_id || (n = calloc(1, sizeof *n)) == NULL)
+		return NULL;
+	n->base = base;
+	n->done = done;
+	n->arg = arg;
+	n->started = mono_now();
+	memcpy(n->engine_id, engine_id, n->engine_id_len = len);
+	setenv("MIBS", "", 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_READ_CONFIGS, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_LOAD, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_SAVE, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
+	snmp_register_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_LOGGING, quiet_log, NULL);
+	snmp_enable_calllog();
+	init_snmp("camtrapd-notify");
+	set_exact_engineID(n->engine_id, len);
+	snprintf(line, sizeof line, "engineBoots %u", boots > 0 ? (boots & INT32_MAX) - 1 : 0);	/* the library counts on */
+	snmp_config_when(line, NORMAL_CONFIG);
+	set_enginetime(n->engine_id, (u_int)len, boots & INT32_MAX, (u_int)snmpv3_local_snmpEngineTime(), TRUE);
+	netsnmp_large_fd_set_init(&n->fds, FD_SETSIZE);
+	return n;
+}
+
+/* A secret's key, before it is bound to an engine. */
+static bool
+key_of(enum snmp_auth auth, const char *secret, uint8_t *ku, size_t *len)
+{
+	return secret != NULL && strlen(secret) >= USM_LENGTH_P_MIN && generate_Ku(auth_protocols[auth].name,
+	    (u_int)auth_protocols[auth].len, (const u_char *)secret, strlen(secret), ku, len) == SNMPERR_SUCCESS;
+}
+
+struct snmp_target *
+snmp_target_new(struct snmp_notify *n, const struct conf_credential *cred, bool inform, struct ip source, const char **why)
+{
+	struct snmp_target *t;
+
+	if (cred->version == SNMP_V1 || (cred->version == SNMP_V2C && cred->community == NULL) || (cred->version == SNMP_V3 && cred->user == NULL)) {
+		*why = cred->version == SNMP_V1 ? "notifications need SNMP 2c or 3" : "the credential has no community or user";
+		return NULL;
+	}
+	*why = "out of memory";
+	if ((t = calloc(1, sizeof *t)) == NULL)
+		return NULL;
+	t->n = n;
+	t->cred = cred;
+	t->inform = inform;
+	t->source = source;
+	t->fd = -1;
+	t->auth_ku_len = sizeof t->auth_ku;
+	t->priv_ku_len = sizeof t->priv_ku;
+	if ((t->timer = evtimer_new(n->base, timer_cb, t)) == NULL || (t->kick = evtimer_new(n->base, kick_cb, t)) == NULL)
+		goto bad;
+	if (cred->version == SNMP_V3) {
+		*why = "the secrets are missing or shorter than 8 octets, or Net-SNMP lacks the protocol";
+		if (cred->auth != AUTH_NONE && !key_of(cred->auth, cred->auth_secret, t->auth_ku, &t->auth_ku_len))
+			goto bad;
+		if (cred->priv != PRIV_NONE && (cred->auth == AUTH_NONE || !key_of(cred->auth, cred->priv_secret, t->priv_ku, &t->priv_ku_len)))
+			goto bad;
+	}
+	return t;
+bad:
+	snmp_target_free(t);
+	return NULL;
+}
+
+void
+snmp_target_address(struct snmp_target *t, const struct ip_port *address)
+{
+	if (ip_eq(&t->address.ip, &address->ip) && t->address.port == address->port)
+		return;
+	session_close(t);
+	t->address = *address;
+	kick(t);
+}
+
+static netsnmp_pdu *
+pdu_of(const struct snmp_target *t, const struct varbinds *vs)
+{
+	netsnmp_pdu *pdu = snmp_pdu_create(t->inform ? SNMP_MSG_INFORM : SNMP_MSG_TRAP2);
+
+	for (size_t i = 0; pdu != NULL && i < vs->n; i++) {
+		const struct varbind *v = &vs->v[i];
+		oid name[VARBIND_ARCS_MAX], value[VARBIND_ARCS_MAX];
+		long number = (long)v->number;
+		const void *p = v->type == VB_OCTETS ? (const void *)v->octets : v->type == VB_OID ? (const void *)value : (const void *)&number;
+		size_t len = v->type == VB_OCTETS ? v->len : v->type == VB_OID ? v->oid.n * sizeof(oid) : sizeof number;
+
+		for (unsigned k = 0; k < v->name.n; k++)
+			name[k] = v->name.arc[k];
+		for (unsigned k = 0; k < v->oid.n; k++)
+			value[k] = v->oid.arc[k];
+		if (snmp_pdu_add_variable(pdu, name, v->name.n, (u_char)v->type, p, len) == NULL) {
+			snmp_free_pdu(pdu);
+			pdu = NULL;
+		}
+	}
+	return pdu;
+}
+
+void
+snmp_notify_send(struct snmp_target *t, uint64_t row, const char *mib_root, const char *agent, const struct event *e)
+{
+	struct snmp_notify *n = t->n;
+	uint32_t uptime_cs = (uint32_t)(mono_since(n->started, mono_now()) / 10);
+	size_t room = NOTIFICATION_MAX - (t->cred->version == SNMP_V3 ? OVERHEAD_V3 : OVERHEAD_V2C);
+	struct mib_oid root;
+	struct varbinds vs;
+	struct try *y;
+
+	if (mib_root_parse(mib_root, &root) < 0 || varbinds_of(e, agent, &root, uptime_cs, room, &vs) < 0) {
+		n->done(n->arg, row, NOTIFY_FAILED, 0, "not a notification of CAMTRAPD-MIB");
+		return;
+	}
+	if (t->n_tries >= PENDING_MAX || (y = calloc(1, sizeof *y)) == NULL) {
+		n->done(n->arg, row, NOTIFY_FAILED, 0, "too many notifications wait for this receiver");
+		return;
+	}
+	if ((y->pdu = pdu_of(t, &vs)) == NULL) {
+		free(y);
+		n->done(n->arg, row, NOTIFY_FAILED, 0, "out of memory");
+		return;
+	}
+	if (++n->serial == 0)
+		++n->serial;
+	y->serial = n->serial;
+	y->row = row;
+	y->begun = mono_now();
+	for (struct try **p = &t->tries;; p = &(*p)->next)
+		if (*p == NULL) {
+			*p = y;
+			break;
+		}
+	t->n_tries++;
+	if (!event_pending(t->timer, EV_TIMEOUT, NULL))
+		timer_in(t, INFORM_TIMEOUT_MS + 5);
+	kick(t);
+}
+
+void
+snmp_target_free(struct snmp_target *t)
+{
+	if (t == NULL)
+		return;
+	t->dying = true;
+	while (t->tries != NULL)
+		try_end(t, t->tries, NOTIFY_FAILED, "the receiver's configuration changed");
+	session_close(t);
+	if (t->timer != NULL)
+		event_free(t->timer);
+	if (t->kick != NULL)
+		event_free(t->kick);
+	explicit_bzero(t, sizeof *t);
+	free(t);
+}
+
+void
+snmp_notify_forget_users(struct snmp_notify *n)
+{
+	struct usmUser *u;
+
+	(void)n;
+	while ((u = usm_get_userList()) != NULL) {
+		struct usmUser *before = u;
+
+		usm_remove_user(u);
+		u->next = u->prev = NULL;
+		usm_free_user(u);
+		if (usm_get_userList() == before)
+			break;		/* never twice the same */
+	}
+}
+
+void
+snmp_notify_free(struct snmp_notify *n)
+{
+	if (n == NULL)
+		return;
+	snmp_notify_forget_users(n);
+	netsnmp_large_fd_set_cleanup(&n->fds);
+	snmp_shutdown("camtrapd-notify");
+	explicit_bzero(n, sizeof *n);
+	free(n);
+}

@@ -1,0 +1,40 @@
+/* agent/notify/snmp_notify.h: sends traps and informs through Net-SNMP on libevent; never blocks. One per process, because
+ * Net-SNMP's engine is. Knows nothing of our other processes. */
+#ifndef CAMTRAPD_SNMP_NOTIFY_H
+#define CAMTRAPD_SNMP_NOTIFY_H
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/ip.h"
+#include "config/conf.h"
+#include "model/detection.h"
+
+#define INFORM_TIMEOUT_MS 5000
+
+enum notify_result { NOTIFY_ACKNOWLEDGED = 1, NOTIFY_SENT, NOTIFY_TIMED_OUT, NOTIFY_REFUSED, NOTIFY_FAILED };
+
+/* One try is over. `why` is for people, "" on success; borrowed. May be called from within snmp_notify_send(). */
+typedef void snmp_notify_done(void *arg, uint64_t row, enum notify_result result, uint32_t rtt_ms, const char *why);
+
+struct snmp_notify;			/* opaque */
+struct snmp_target;			/* opaque; one receiver */
+
+/* Sets up Net-SNMP without its files: our engine id, and boots which the caller counts. NULL: out of memory, or an engine
+ * id that is not 5 to 32 octets. */
+struct snmp_notify *snmp_notify_new(struct event_base *base, const uint8_t *engine_id, size_t n, uint32_t boots,
+		    snmp_notify_done *done, void *arg);
+/* A receiver; `cred` is borrowed until the target is freed. NULL with the reason in `why` if the credential cannot be used. */
+struct snmp_target *snmp_target_new(struct snmp_notify *n, const struct conf_credential *cred, bool inform, struct ip source,
+		    const char **why);
+/* Where it is now; the same address again changes nothing. What is in flight to the old one times out. */
+void	snmp_target_address(struct snmp_target *t, const struct ip_port *address);
+/* One try; `done` is told exactly once. */
+void	snmp_notify_send(struct snmp_target *t, uint64_t row, const char *mib_root, const char *agent, const struct event *e);
+/* What is in flight ends as NOTIFY_FAILED. NULL is fine. Not from within `done`. */
+void	snmp_target_free(struct snmp_target *t);
+/* Forgets keys after all targets are freed: for a new configuration. */
+void	snmp_notify_forget_users(struct snmp_notify *n);
+void	snmp_notify_free(struct snmp_notify *n);	/* after its targets */
+#endif
