@@ -258,9 +258,12 @@ keys_free(const struct conf_key *keys, void *obj)
 void *
 group_element(const struct conf_group *g, const struct conf *c, size_t i)
 {
+	char *array;
+
 	if (g->what == NULL)
 		return (char *)(uintptr_t)c;
-	return *(char **)((char *)(uintptr_t)c + g->off) + i * g->size;
+	array = *(char **)((char *)(uintptr_t)c + g->off);
+	return array == NULL ? NULL : array + i * g->size;
 }
 
 size_t

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -553,11 +554,21 @@ quiet_log(int major, int minor, void *server, void *client)
 	return 0;
 }
 
+/* Boots and time that traps are stamped with. The time is the machine's, so that it does not run back for the receivers when
+ * only this process starts again and boots stay (RFC 3414, 3.2, 7b). */
+static void
+own_time(struct snmp_notify *n, uint32_t boots)
+{
+	struct timespec up = { 0 };
+
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	set_enginetime(n->engine_id, (u_int)n->engine_id_len, boots & INT32_MAX, (u_int)up.tv_sec & INT32_MAX, TRUE);
+}
+
 struct snmp_notify *
 snmp_notify_new(struct event_base *base, const uint8_t *engine_id, size_t len, uint32_t boots, snmp_notify_done *done, void *arg)
 {
 	struct snmp_notify *n;
-	char line[32];
 
 	if (len < 5 || len > sizeof n->engine_id || (n = calloc(1, sizeof *n)) == NULL)
 		return NULL;
@@ -575,11 +586,18 @@ snmp_notify_new(struct event_base *base, const uint8_t *engine_id, size_t len, u
 	snmp_enable_calllog();
 	init_snmp("camtrapd-notify");
 	set_exact_engineID(n->engine_id, len);
-	snprintf(line, sizeof line, "engineBoots %u", boots > 0 ? (boots & INT32_MAX) - 1 : 0);	/* the library counts on */
-	snmp_config_when(line, NORMAL_CONFIG);
-	set_enginetime(n->engine_id, (u_int)len, boots & INT32_MAX, (u_int)snmpv3_local_snmpEngineTime(), TRUE);
+	own_time(n, boots);
 	netsnmp_large_fd_set_init(&n->fds, FD_SETSIZE);
 	return n;
+}
+
+int
+snmp_notify_identity(struct snmp_notify *n, const uint8_t *engine_id, size_t len, uint32_t boots)
+{
+	if (len != n->engine_id_len || memcmp(engine_id, n->engine_id, len) != 0)
+		return -EINVAL;
+	own_time(n, boots);
+	return 0;
 }
 
 /* A secret's key, before it is bound to an engine. */

@@ -25,6 +25,8 @@ struct snmp_target;			/* opaque; one receiver */
  * id that is not 5 to 32 octets. */
 struct snmp_notify *snmp_notify_new(struct event_base *base, const uint8_t *engine_id, size_t n, uint32_t boots,
 		    snmp_notify_done *done, void *arg);
+/* The engine's identity again, after it restarted. -EINVAL: another engine id; a new process is needed for that. */
+int	snmp_notify_identity(struct snmp_notify *n, const uint8_t *engine_id, size_t len, uint32_t boots);
 /* A receiver; `cred` is borrowed until the target is freed. NULL with the reason in `why` if the credential cannot be used. */
 struct snmp_target *snmp_target_new(struct snmp_notify *n, const struct conf_credential *cred, bool inform, struct ip source,
 		    const char **why);

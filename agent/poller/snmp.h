@@ -23,6 +23,8 @@ const struct snmp_counters *snmp_counters(const struct snmp *s);
  * a credential the library refuses (text in *why, static). v3 keys (Ku) are cached per credential. */
 struct snmp_peer *snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_from, size_t n_reply_from,
 		    const struct conf_credential *cred, const char **why);
+void		 snmp_peer_max_in_flight(struct snmp_peer *p, unsigned n);	/* default 1; more questions wait in order */
+void		 snmp_peer_tries(struct snmp_peer *p, unsigned n);	/* datagrams per question, 1 to 3; default 3 */
 void		 snmp_peer_free(struct snmp_peer *p);	/* open requests end without a call; NULL is fine */
 
 enum snmp_result {

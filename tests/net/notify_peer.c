@@ -13,7 +13,7 @@
 
 static struct event_base *base;
 static unsigned open_tries, n_names;
-static char *names[16];
+static char *names[16], alice[] = "alice";
 
 static void
 done(void *arg, uint64_t row, enum notify_result result, uint32_t rtt_ms, const char *why)
@@ -68,7 +68,7 @@ main(int argc, char **argv)
 			return 2;
 		c->version = strstr(kind, "3") != NULL ? SNMP_V3 : SNMP_V2C;
 		c->community = secret;
-		c->user = (char[]){ "alice" };
+		c->user = alice;
 		c->auth = AUTH_SHA256;
 		c->priv = PRIV_AES128;
 		c->auth_secret = c->priv_secret = secret;

@@ -100,6 +100,14 @@ def main():
         assert t.wait_for(f"{ROOT}.0.1", before + 2), t.text()
         print("ok: v3 and v2c traps accepted")
 
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+            wire.bind(("127.0.0.1", 0))
+            wire.settimeout(5)
+            peer(1, f"wire,127.0.0.1,{wire.getsockname()[1]},trap3,{SECRET}")
+            packet = wire.recv(65535)
+        assert bytes.fromhex(OUR_ENGINE) + b"\x02\x01\x05" in packet and len(packet) < 1400, packet.hex()
+        print("ok: v3 trap carries our engine id and boots")
+
         before = t.text().count(f"{ROOT}.0.1")
         rows = peer(1, f"wrong,127.0.0.1,{port},inform3,not the right secret")
         assert rows[0][2] == "refused" and "wrong digest" in rows[0][4], rows

@@ -1,0 +1,62 @@
+/* agent/poller/snmp_inner.h: between snmp_ev.c (sockets, library, time-outs) and snmp_walk.c (walks). Nobody else includes it. */
+#ifndef CAMTRAPD_SNMP_INNER_H
+#define CAMTRAPD_SNMP_INNER_H
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "poller/snmp.h"
+
+enum { ASK_OIDS = 16 };
+enum ask_command { ASK_GET, ASK_NEXT, ASK_BULK };
+enum ask_outcome { ASK_OPEN, ASK_ANSWERED, ASK_LOST, ASK_REFUSED, ASK_UNSENT };
+
+struct ask_oid { uint32_t v[OID_MAX]; size_t n; };
+
+/* One question with its resends. Queued at its peer, then in flight, then on the list of what is finished, whose `answered`
+ * either asks again (ask_again) or ends it (ask_end). */
+struct ask {
+	struct ask		*next;		/* in the peer's list */
+	struct ask		*next_ready;	/* in the list of finished ones */
+	struct snmp_peer	*peer;
+	struct event		*timer;
+	uintptr_t		 serial;	/* of the last datagram; 0: not in the library's hands */
+	long			 reqid;
+	struct mono		 sent;
+	bool			 flying, ready, probing, reprobed, resynced;
+	unsigned		 timeouts;	/* in a row */
+	enum ask_outcome	 outcome;
+	bool			 report, report_engine;
+	long			 errstat, errindex;
+	void			*vars;		/* netsnmp_variable_list of the answer, owned */
+	/* the question */
+	enum ask_command	 command;
+	long			 repetitions;
+	struct ask_oid		 oids[ASK_OIDS];
+	size_t			 n;
+	char			*community;	/* NULL: the credential's */
+	char			*context;	/* NULL: none */
+	/* the asker */
+	void			(*answered)(struct ask *a);
+	void			(*lost_one)(struct ask *a);	/* a time-out, before the next try: may change the question; may be NULL */
+	void			(*drop)(struct ask *a);		/* frees what is around it */
+	snmp_varbind_fn		*each;
+	snmp_done_fn		*done;
+	void			*arg;
+};
+
+/* What a peer has learned to stand. */
+struct peer_habits { unsigned varbinds; bool varbinds_cut, no_bulk, bulk_works; unsigned good; };
+
+bool			 ask_init(struct ask *a, struct snmp_peer *p);
+void			 ask_start(struct ask *a);	/* queue it */
+void			 ask_again(struct ask *a);	/* from `answered`: the (changed) question goes out at once */
+/* From `answered`: frees the ask (by `drop`), starts the next of the queue, then tells the asker. Nothing of it may be touched afterwards. */
+void			 ask_end(struct ask *a, enum snmp_result r);
+struct peer_habits	*ask_habits(struct ask *a);
+enum snmp_version	 ask_version(const struct ask *a);
+bool			 ask_context(struct ask *a, const char *context);
+void			 ask_misbehaved(struct ask *a);	/* counts */
+/* The varbinds of the answer, one by one: *at starts NULL-ed; false at the end. Unusable ones (OID out of range) come as type 0xff. */
+struct ask_reader	{ void *at; struct ask_oid name, value; };
+bool			 ask_next_varbind(struct ask_reader *r, struct varbind *out);
+#endif

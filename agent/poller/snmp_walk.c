@@ -1,0 +1,241 @@
+/* agent/poller/snmp_walk.c: walks columns of a table side by side, and ends whatever the agent does (threat-model.md P1, P7). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "poller/snmp_inner.h"
+
+enum { VARBINDS_MAX = 40, VARBINDS_MIN = 1, ERR_TOOBIG = 1, ERR_NOSUCHNAME = 2, COLUMNS = 8, REPLY_OCTETS = 1400, HEAD_OCTETS = 120 };
+
+struct column {
+	struct ask_oid	prefix, cursor;
+	bool		ended, broken, retry, retried;
+};
+
+struct walk {
+	struct ask	ask;		/* first */
+	struct column	col[COLUMNS];
+	size_t		n, asked[COLUMNS], row_octets;
+	uint32_t	rows, max_rows, max_ms;
+	struct mono	started;
+	bool		running, next_only, single;
+};
+
+static void
+walk_fill(struct walk *w)
+{
+	struct peer_habits *h = ask_habits(&w->ask);
+	size_t fit = (REPLY_OCTETS - HEAD_OCTETS) / (w->row_octets > 0 ? w->row_octets : 40), limit = h->varbinds, one = COLUMNS;
+
+	for (size_t i = 0; i < w->n && one == COLUMNS; i++)
+		if (!w->col[i].ended && w->col[i].retry)
+			one = i;
+	w->ask.n = 0;
+	for (size_t i = 0; i < w->n; i++) {
+		if (w->col[i].ended || (one < COLUMNS && i != one) || (w->single && w->ask.n == 1))
+			continue;
+		w->asked[w->ask.n] = i;
+		w->ask.oids[w->ask.n++] = w->col[i].cursor;
+	}
+	if (fit < limit)
+		limit = fit;
+	w->ask.repetitions = w->ask.n > 0 && limit > w->ask.n ? (long)(limit / w->ask.n) : 1;
+	w->ask.command = ask_version(&w->ask) == SNMP_V1 || h->no_bulk || w->next_only || one < COLUMNS ? ASK_NEXT : ASK_BULK;
+}
+
+static void
+habits_halve(struct peer_habits *h)
+{
+	h->varbinds = h->varbinds / 2 < VARBINDS_MIN ? VARBINDS_MIN : h->varbinds / 2;
+	h->good = 0;
+}
+
+static void
+habits_good(struct peer_habits *h)
+{
+	h->bulk_works = true;
+	if (++h->good < 8 || h->varbinds >= VARBINDS_MAX || h->varbinds_cut)
+		return;
+	h->good = 0;
+	h->varbinds = h->varbinds + 5 > VARBINDS_MAX ? VARBINDS_MAX : h->varbinds + 5;
+}
+
+/* Before another try at the same place: once may be bad luck, twice is taken as too much asked. */
+static void
+walk_lost_one(struct ask *a)
+{
+	struct walk *w = (struct walk *)a;
+
+	if (a->command != ASK_BULK || a->timeouts < 2)
+		return;
+	habits_halve(ask_habits(a));
+	if (!ask_habits(a)->bulk_works)
+		w->next_only = true;
+	walk_fill(w);
+}
+
+static int
+oid_compare(const struct varbind *a, const struct ask_oid *b)
+{
+	for (size_t i = 0; i < a->oid_len && i < b->n; i++)
+		if (a->oid[i] != b->v[i])
+			return a->oid[i] < b->v[i] ? -1 : 1;
+	return (a->oid_len > b->n) - (a->oid_len < b->n);
+}
+
+static void
+column_end(struct column *c, bool broken)
+{
+	c->ended = true;
+	c->broken = c->broken || broken;
+}
+
+/* One varbind in the place of column `c`. */
+static void
+column_take(struct walk *w, struct column *c, const struct varbind *v)
+{
+	if (v->type == 0xff) {
+		ask_misbehaved(&w->ask);
+		column_end(c, true);
+		return;
+	}
+	if (v->type == VB_END_OF_MIB || v->type == VB_NO_OBJECT || v->type == VB_NO_INSTANCE || v->oid_len <= c->prefix.n ||
+	    memcmp(v->oid, c->prefix.v, c->prefix.n * sizeof *v->oid) != 0) {
+		column_end(c, false);
+		return;
+	}
+	if (oid_compare(v, &c->cursor) <= 0) {
+		ask_misbehaved(&w->ask);
+		if (c->retried || w->ask.command == ASK_NEXT)
+			column_end(c, true);
+		else
+			c->retry = c->retried = true;
+		return;
+	}
+	c->retry = false;
+	c->cursor.n = v->oid_len;
+	memcpy(c->cursor.v, v->oid, v->oid_len * sizeof *v->oid);
+	w->rows++;
+	w->ask.each(w->ask.arg, v);
+}
+
+/* false: nothing came. */
+static bool
+walk_take(struct walk *w)
+{
+	struct ask_reader r = { .at = w->ask.vars };
+	struct varbind v;
+	size_t i = 0;
+
+	for (; w->rows < w->max_rows && ask_next_varbind(&r, &v); i++) {
+		struct column *c = &w->col[w->asked[i % w->ask.n]];
+
+		if (w->ask.command == ASK_NEXT && i >= w->ask.n)
+			break;
+		if (!c->ended && (!c->retry || w->ask.command == ASK_NEXT))
+			column_take(w, c, &v);
+	}
+	return i > 0;
+}
+
+/* An error status. false: there is no way on. */
+static bool
+walk_error(struct walk *w)
+{
+	struct ask *a = &w->ask;
+	struct peer_habits *h = ask_habits(a);
+
+	if (a->errstat == ERR_TOOBIG && a->command == ASK_BULK && a->repetitions > 1) {
+		h->varbinds_cut = true;
+		habits_halve(h);
+		return true;
+	}
+	if (a->command == ASK_BULK) {
+		w->next_only = true;
+		return true;
+	}
+	if (a->errstat != ERR_TOOBIG && a->errindex >= 1 && (size_t)a->errindex <= a->n) {
+		column_end(&w->col[w->asked[a->errindex - 1]], a->errstat != ERR_NOSUCHNAME);
+		return true;
+	}
+	if (a->n > 1) {
+		w->single = true;
+		return true;
+	}
+	column_end(&w->col[w->asked[0]], a->errstat != ERR_NOSUCHNAME);
+	return true;
+}
+
+static void
+walk_answered(struct ask *a)
+{
+	struct walk *w = (struct walk *)a;
+	bool broken = false;
+
+	if (!w->running) {
+		w->running = true;
+		w->started = a->sent;
+	}
+	if (a->outcome != ASK_ANSWERED) {
+		ask_end(a, a->outcome == ASK_LOST ? SNMP_TIMED_OUT : a->outcome == ASK_REFUSED ? SNMP_DENIED : SNMP_BROKEN);
+		return;
+	}
+	if (a->errstat != 0) {
+		if (!walk_error(w)) {
+			ask_end(a, SNMP_BROKEN);
+			return;
+		}
+	} else if (!walk_take(w)) {
+		ask_misbehaved(a);
+		if (a->command != ASK_BULK) {	/* an empty answer, even to the smallest question */
+			ask_end(a, SNMP_BROKEN);
+			return;
+		}
+		w->next_only = true;
+	} else if (a->command == ASK_BULK)
+		habits_good(ask_habits(a));
+	else if (w->next_only && !ask_habits(a)->bulk_works)
+		ask_habits(a)->no_bulk = true;	/* GETNEXT works where GETBULK never did */
+	walk_fill(w);
+	if (a->n == 0) {
+		for (size_t i = 0; i < w->n; i++)
+			broken = broken || w->col[i].broken;
+		ask_end(a, broken ? SNMP_BROKEN : SNMP_DONE);
+	} else if (w->rows >= w->max_rows || mono_since(w->started, mono_now()) > w->max_ms)
+		ask_end(a, SNMP_TOO_MANY);
+	else
+		ask_again(a);
+}
+
+static void
+walk_drop(struct ask *a)
+{
+	free(a);
+}
+
+void
+snmp_walk(struct snmp_peer *p, const struct snmp_walk *spec, snmp_varbind_fn *each, snmp_done_fn *done, void *arg)
+{
+	struct walk *w = calloc(1, sizeof *w);
+
+	if (w == NULL || !ask_init(&w->ask, p) || !ask_context(&w->ask, spec->context))
+		fatal("out of memory");
+	w->ask.answered = walk_answered;
+	w->ask.lost_one = walk_lost_one;
+	w->ask.drop = walk_drop;
+	w->ask.each = each;
+	w->ask.done = done;
+	w->ask.arg = arg;
+	w->row_octets = spec->row_octets;
+	w->max_rows = spec->max_rows;
+	w->max_ms = spec->max_ms;
+	for (; w->n < spec->n && w->n < COLUMNS; w->n++) {
+		struct column *c = &w->col[w->n];
+
+		c->prefix.n = spec->column_lens[w->n] > OID_MAX ? OID_MAX : spec->column_lens[w->n];
+		memcpy(c->prefix.v, spec->columns[w->n], c->prefix.n * sizeof *c->prefix.v);
+		c->cursor = c->prefix;
+	}
+	walk_fill(w);
+	ask_start(&w->ask);
+}
