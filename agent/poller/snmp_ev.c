@@ -979,7 +979,7 @@ transport_new(const struct snmp *s, const struct ip_port *to)
 	memcpy(&in.sin_addr, to->ip.b, 4);
 	memcpy(&in6.sin6_addr, to->ip.b, 16);
 	t->domain = v6 ? netsnmp_UDPIPv6Domain : netsnmpUDPDomain;
-	t->domain_length = (int)(v6 ? 9 : netsnmpUDPDomain_len);
+	t->domain_length = v6 ? 9 : (int)netsnmpUDPDomain_len;
 	t->sock = s->fd[v6];
 	t->flags = NETSNMP_TRANSPORT_FLAG_OPENED;
 	t->msgMaxSize = 65507;
