@@ -46,7 +46,7 @@ load(const char *path)
 	struct conf *c = conf_load(path, complain, NULL);
 
 	for (size_t i = 0; c != NULL && i < c->warnings.n; i++)
-		fprintf(stderr, "%s\n", c->warnings.v[i]);
+		fprintf(stderr, "warning: %s\n", c->warnings.v[i]);
 	return c;
 }
 
