@@ -13,7 +13,7 @@
 #include "model/mac.h"
 #include "model/policy.h"
 
-#define NAME_MAX_OCTETS 64		/* names in the configuration, NUL included */
+#define NAME_MAX_OCTETS 65		/* names in the configuration: 64 octets and the NUL */
 
 struct place {				/* a port of a polled switch */
 	char		switch_name[NAME_MAX_OCTETS];	/* "": none */

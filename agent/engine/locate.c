@@ -1,0 +1,218 @@
+/* agent/engine/locate.c: from sightings and port verdicts to one place, never a guessed one. */
+#include "engine/locate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+void
+place_of(struct place *out, const struct sw *sw, uint32_t if_index, uint16_t vlan)
+{
+	const struct port *p = sw_port(sw, if_index);
+
+	*out = (struct place){ .if_index = if_index, .vlan = vlan };
+	text_cut(out->switch_name, sizeof out->switch_name, sw->name);
+	if (p != NULL) {
+		text_cut(out->port, sizeof out->port, p->name);
+		text_cut(out->alias, sizeof out->alias, p->alias);
+	}
+}
+
+static void
+say(struct location *l, enum verdict v, enum reason r, const char *text)
+{
+	l->verdict = v;
+	l->reason = r;
+	text_cut(l->reason_text, sizeof l->reason_text, text);
+}
+
+/* The sightings sorted into those that can be the place, those that look through an uplink, and those without a port. */
+struct views_of {
+	const struct sighting	*edge[CANDIDATES_MAX], *up[CANDIDATES_MAX], *portless;
+	size_t			 n_edge, n_up;
+	bool			 more;		/* there were more than fit */
+};
+
+static void
+keep(const struct sighting **list, size_t *n, const struct sighting *s, bool *more)
+{
+	for (size_t i = 0; i < *n; i++) {
+		if (list[i]->sw != s->sw || list[i]->if_index != s->if_index)
+			continue;
+		if (s->since_us > list[i]->since_us || (s->since_us == list[i]->since_us && s->vlan != 0 && list[i]->vlan == 0))
+			list[i] = s;	/* the same port in another VLAN: the newer one */
+		return;
+	}
+	if (*n == CANDIDATES_MAX)
+		*more = true;
+	else
+		list[(*n)++] = s;
+}
+
+static void
+sort_views(const struct station *st, struct views_of *v)
+{
+	for (uint32_t i = 0; i < st->n; i++) {
+		const struct sighting *s = &st->seen[i];
+		const struct port *p = sw_port(s->sw, s->if_index);
+
+		if (s->status == FDB_SELF || s->status == FDB_INVALID)
+			continue;
+		if (s->if_index == 0)
+			v->portless = s;
+		else if (p != NULL && p->uplink)
+			keep(v->up, &v->n_up, s, &v->more);
+		else
+			keep(v->edge, &v->n_edge, s, &v->more);
+	}
+}
+
+static void
+candidates(struct location *l, const struct sighting *const *list, size_t n)
+{
+	for (size_t i = 0; i < n && l->n_candidates < CANDIDATES_MAX; i++)
+		place_of(&l->candidates[l->n_candidates++], list[i]->sw, list[i]->if_index, list[i]->vlan);
+}
+
+static void
+at_edge(struct location *l, const struct sighting *s)
+{
+	const struct port *p = sw_port(s->sw, s->if_index);
+	char text[128];
+
+	place_of(&l->place, s->sw, s->if_index, s->vlan);
+	if (p == NULL) {
+		say(l, VERDICT_ACCESS, REASON_ACCESS_PORT, "the port is not in the switch's interface table, and no uplink is known there");
+	} else if (p->configured_access) {
+		say(l, VERDICT_ACCESS, REASON_ACCESS_CONFIGURED, "the configuration says that this is an access port");
+	} else if (p->stations <= 1) {
+		say(l, VERDICT_ACCESS, REASON_ACCESS_PORT, "the only station on a port that is no uplink");
+	} else if (p->phone && p->stations <= 3) {
+		say(l, VERDICT_ACCESS, REASON_ACCESS_PHONE, "behind a phone on a port that is no uplink");
+	} else {
+		snprintf(text, sizeof text, "%u stations on a port that is no uplink: an unmanaged switch or an access point is there", p->stations);
+		say(l, VERDICT_SHARED, REASON_SHARED_STATIONS, text);
+	}
+}
+
+/* Several ports that are no uplinks see it. The newest is where it is now, if it came there by a later poll than the others;
+ * addresses of the same poll time decide nothing. */
+static void
+among_edges(struct location *l, const struct views_of *v)
+{
+	const struct sighting *newest = v->edge[0];
+	bool unique = true;
+
+	for (size_t i = 1; i < v->n_edge; i++)
+		if (v->edge[i]->since_us > newest->since_us)
+			newest = v->edge[i];
+	for (size_t i = 0; i < v->n_edge; i++)
+		if (v->edge[i] != newest && v->edge[i]->since_us == newest->since_us)
+			unique = false;
+	if (unique && !v->more)
+		at_edge(l, newest);
+	else
+		say(l, VERDICT_UNKNOWN, REASON_SEVERAL_PORTS, "several ports show it and none of them is newer");
+	if (v->n_edge > 1)
+		candidates(l, v->edge, v->n_edge);
+}
+
+static void
+beyond(struct location *l, const struct views_of *v)
+{
+	const struct sighting *s = v->up[0];
+	const struct port *p;
+	char text[128];
+
+	for (size_t i = 1; i < v->n_up; i++)
+		if (v->up[i]->since_us > s->since_us)
+			s = v->up[i];
+	p = sw_port(s->sw, s->if_index);
+	place_of(&l->place, s->sw, s->if_index, s->vlan);
+	candidates(l, v->up, v->n_up > 1 ? v->n_up : 0);
+	if (p->towards == NULL) {
+		say(l, VERDICT_BEYOND, REASON_BEYOND_CONFIGURED, "seen only through a configured uplink: beyond it");
+		return;
+	}
+	if (p->towards->state == SWITCH_OK || p->towards->state == SWITCH_INCOMPLETE) {
+		snprintf(text, sizeof text, "beyond the uplink towards %.60s, which does not show it", p->towards->name);
+		say(l, VERDICT_BEYOND, REASON_BEYOND_POLLED, text);
+	} else {
+		snprintf(text, sizeof text, "beyond the uplink towards %.60s, which cannot be asked", p->towards->name);
+		say(l, VERDICT_BEYOND, REASON_BEYOND_UNREACHABLE, text);
+	}
+}
+
+/* No MAC table shows it: a neighbour table may. */
+static bool
+as_neighbour(const struct net *n, struct mac mac, struct location *l)
+{
+	for (size_t i = 0; i < n->n_switches; i++) {
+		const struct sw *sw = n->switches[i];
+
+		for (size_t k = 0; k < sw->n_neighbours; k++) {
+			const struct row_neighbour *nb = &sw->neighbours[k].neighbour;
+			const struct port *p = sw_port(sw, nb->if_index);
+			struct mac chassis = { 0 }, port = { 0 };
+
+			octets_mac(&nb->chassis, &chassis);
+			octets_mac(&nb->port, &port);
+			if ((!mac_eq(chassis, mac) && !mac_eq(port, mac)) || (p != NULL && p->uplink))
+				continue;
+			place_of(&l->place, sw, nb->if_index, 0);
+			if (nb->if_index != 0)
+				say(l, VERDICT_ACCESS, REASON_ACCESS_PORT, "the neighbour on a port that is no uplink; not in the MAC table");
+			else
+				say(l, VERDICT_UNKNOWN, REASON_NO_PORT, "a neighbour of this switch, which does not say on which port");
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+locate(const struct net *n, struct mac mac, struct location *out)
+{
+	const struct station *st = net_station(n, mac);
+	struct views_of v = { 0 };
+
+	memset(out, 0, sizeof *out);
+	if (st != NULL)
+		sort_views(st, &v);
+	if (v.n_edge == 1 && !v.more)
+		at_edge(out, v.edge[0]);
+	else if (v.n_edge > 0)
+		among_edges(out, &v);
+	else if (as_neighbour(n, mac, out))
+		return;
+	else if (v.n_up > 0)
+		beyond(out, &v);
+	else if (v.portless != NULL) {
+		place_of(&out->place, v.portless->sw, 0, v.portless->vlan);
+		say(out, VERDICT_UNKNOWN, REASON_NO_PORT, "this switch knows the address and names no port for it");
+	} else
+		say(out, VERDICT_UNKNOWN, REASON_NOT_SEEN, "no switch shows it now");
+}
+
+size_t
+locate_ask(const struct net *n, struct mac mac, struct sw **out, size_t max)
+{
+	const struct station *st = net_station(n, mac);
+	size_t count = 0;
+
+	for (uint32_t i = 0; st != NULL && i < st->n && count < max; i++) {
+		const struct port *p = sw_port(st->seen[i].sw, st->seen[i].if_index);
+		bool known = false;
+
+		if (p == NULL || !p->uplink || p->towards == NULL)
+			continue;
+		for (uint32_t k = 0; k < st->n; k++)	/* that switch shows it already */
+			known |= st->seen[k].sw == p->towards;
+		for (size_t k = 0; k < count; k++)
+			known |= out[k] == p->towards;
+		if (!known)
+			out[count++] = p->towards;
+	}
+	return count;
+}

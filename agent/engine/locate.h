@@ -1,0 +1,13 @@
+/* agent/engine/locate.h: where a station is: the polled port nearest to it, or why that cannot be said. Pure. */
+#ifndef CAMTRAPD_LOCATE_H
+#define CAMTRAPD_LOCATE_H
+#include "engine/net.h"
+#include "model/detection.h"
+
+/* The verdict for one MAC from what is seen now; also for MACs seen only as a neighbour or not at all. */
+void	locate(const struct net *n, struct mac mac, struct location *out);
+/* The switches behind the uplinks that see `mac`, which could name its port: at most `max`; returns how many. */
+size_t	locate_ask(const struct net *n, struct mac mac, struct sw **out, size_t max);
+/* The place in words that a message can carry. */
+void	place_of(struct place *out, const struct sw *sw, uint32_t if_index, uint16_t vlan);
+#endif
