@@ -346,7 +346,7 @@ pdu_of(struct ask *a)
 {
 	static const int command[] = { SNMP_MSG_GET, SNMP_MSG_GETNEXT, SNMP_MSG_GETBULK };
 	const struct conf_credential *cred = a->peer->cred;
-	netsnmp_pdu *pdu = snmp_pdu_create(a->probing ? SNMP_MSG_GET : (int)command[a->command]);
+	netsnmp_pdu *pdu = snmp_pdu_create((int)command[a->probing ? ASK_GET : a->command]);
 
 	if (pdu == NULL)
 		return NULL;

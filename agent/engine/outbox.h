@@ -1,0 +1,37 @@
+/* agent/engine/outbox.h: which notification goes to which receiver when. In order per device, 32 in flight per receiver, one
+ * receiver never delays another; a receiver that does not answer is tried with its oldest row after 1, 2, 4 … 300 s. Pure. */
+#ifndef CAMTRAPD_OUTBOX_H
+#define CAMTRAPD_OUTBOX_H
+#include "engine/engine.h"
+
+struct outbox;				/* opaque */
+
+struct outbox_ops {
+	void	(*deliver)(void *arg, const struct msg_deliver *m);
+	void	(*random)(void *arg, uint8_t *out, size_t n);
+	/* The row is settled: out of the store. 0, or negative: it is kept and settled again later. */
+	int	(*settled)(void *arg, uint64_t row);
+};
+
+struct outbox_figures {
+	const char	*receiver;	/* borrowed */
+	bool		 inform, down, orphan;	/* orphan: no longer configured */
+	size_t		 queued, in_flight;
+	uint64_t	 delivered, timed_out, refused;
+	struct wall	 oldest;	/* 0: nothing queued */
+};
+
+struct outbox	*outbox_new(const struct outbox_ops *ops, void *arg);	/* NULL: out of memory */
+void		 outbox_free(struct outbox *o);
+/* The receivers in force, and our name in notifications; both are copied. */
+void		 outbox_configure(struct outbox *o, const struct conf *c);
+/* Takes a committed row. false: out of memory; it stays in the store for the next start. */
+bool		 outbox_add(struct outbox *o, const struct outbox_row *row);
+void		 outbox_result(struct outbox *o, const struct msg_delivered *m, struct moment now);
+/* notify came or went: what was in flight waits again. */
+void		 outbox_notify_up(struct outbox *o, bool up);
+/* Hands out what is due. Milliseconds until there is something to do again. */
+int64_t		 outbox_tick(struct outbox *o, struct moment now);
+/* n counts up from 0; false: no such receiver. */
+bool		 outbox_figures(const struct outbox *o, size_t n, struct outbox_figures *out);
+#endif
