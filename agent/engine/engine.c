@@ -497,8 +497,13 @@ engine_configure(struct engine *e, struct conf *conf, struct registry *registry,
 void
 engine_delivered(struct engine *e, const struct msg_delivered *m, struct moment now)
 {
-	outbox_result(e->outbox, m, now);
-	answer_delivered(e, NULL, m, now);
+	const struct event *ev = outbox_result(e->outbox, m, now);
+
+	if (ev == NULL)
+		return;
+	if (m->result == DELIVERY_ACKNOWLEDGED && ev->seen_at.us != 0 && now.wall.us > ev->seen_at.us)
+		e->latency_ms[e->n_latency++ % nitems(e->latency_ms)] = (uint64_t)(now.wall.us - ev->seen_at.us) / 1000;
+	answer_delivered(e, ev->id, m, now);
 }
 
 void

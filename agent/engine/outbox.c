@@ -149,14 +149,14 @@ longer(struct outbox *o, int64_t *backoff_ms)
 	return *backoff_ms * (80 + dice % 41) / 100;
 }
 
-void
+const struct event *
 outbox_result(struct outbox *o, const struct msg_delivered *m, struct moment now)
 {
 	struct receiver *r;
 	struct entry *e = entry_of(o, m->row, &r);
 
 	if (e == NULL)
-		return;			/* answered after we had given it up: it is tried again, with the same id */
+		return NULL;		/* answered after we had given it up: it is tried again, with the same id */
 	r->in_flight--;
 	e->state = ROW_QUEUED;
 	switch (m->result) {
@@ -185,6 +185,7 @@ outbox_result(struct outbox *o, const struct msg_delivered *m, struct moment now
 			r->retry_at = mono_add(now.mono, longer(o, &r->backoff_ms));
 		}
 	}
+	return &e->row.event;
 }
 
 void

@@ -27,7 +27,8 @@ void		 outbox_free(struct outbox *o);
 void		 outbox_configure(struct outbox *o, const struct conf *c);
 /* Takes a committed row. false: out of memory; it stays in the store for the next start. */
 bool		 outbox_add(struct outbox *o, const struct outbox_row *row);
-void		 outbox_result(struct outbox *o, const struct msg_delivered *m, struct moment now);
+/* The event that the result is about, borrowed until the next call; NULL: nothing of that row is in flight. */
+const struct event *outbox_result(struct outbox *o, const struct msg_delivered *m, struct moment now);
 /* notify came or went: what was in flight waits again. */
 void		 outbox_notify_up(struct outbox *o, bool up);
 /* Hands out what is due. Milliseconds until there is something to do again. */
