@@ -484,7 +484,7 @@ answer_polled(struct engine *e, const struct sw *sw, struct moment now)
 		}
 		answer_send(e, (*p)->query.id, json_pack("{s:i, s:s, s:s, s:I, s:I, s:o}", "version", 1, "switch", sw->name, "state",
 		    switch_state_word(sw->state), "rows", (json_int_t)sw->fdb_rows, "milliseconds",
-		    (json_int_t)mono_since((*p)->asked, now.mono), "error", text_or_null(sw->error)));
+		    (json_int_t)mono_since((*p)->asked, now.mono), "why", text_or_null(sw->error)));
 		waiting_done(p);
 	}
 }

@@ -1,0 +1,426 @@
+/* agent/poller/mib_bridge.c: BRIDGE-MIB and Q-BRIDGE-MIB: forwarding tables, base ports to ifIndex, FDB ids to VLANs; and the
+ * tables of Huawei and Juniper that take their place. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "poller/tables_internal.h"
+
+#define VLAN_MAX 4094
+
+/* FDB id to VLAN; vlan 0: several VLANs share it. Ascending by id. */
+struct vlan_map { uint32_t fdb_id; uint16_t vlan; };
+struct vlans {
+	struct vlan_map	*v;
+	size_t		 n;
+	bool		 juniper;
+};
+
+static int
+port_cmp(const void *a, const void *b)
+{
+	uint32_t x = ((const struct port_map *)a)->port, y = ((const struct port_map *)b)->port;
+
+	return (x > y) - (x < y);
+}
+
+uint32_t
+if_by_port(const struct tables *t, uint32_t port)
+{
+	struct port_map key = { port, 0 };
+	const struct port_map *m = t->n_ports > 0 ? bsearch(&key, t->ports, t->n_ports, sizeof *t->ports, port_cmp) : NULL;
+
+	return m != NULL ? m->if_index : 0;
+}
+
+static void
+take_ports(struct tables *t)
+{
+	struct group g = group_start(t, TAB_BASEPORT);
+	size_t all = t->start[TAB_BASEPORT + 1] - t->start[TAB_BASEPORT];
+	int64_t v;
+
+	if (all == 0)
+		return;
+	if ((t->ports = calloc(all, sizeof *t->ports)) == NULL) {
+		t->no_memory = true;
+		return;
+	}
+	while (group_next(t, TAB_BASEPORT, &g)) {
+		if (g.n_idx != 1 || !group_int(&g, 2, &v)) {
+			note_drop(t, "dot1dBasePort: malformed row");
+			continue;
+		}
+		if (v <= 0 || v > INT32_MAX)
+			note_drop(t, "dot1dBasePort: no ifIndex");
+		else if (t->n_ifs > 0 && !if_exists(t, (uint32_t)v))
+			note_drop(t, "dot1dBasePort: ifIndex that is not in ifTable");
+		else
+			t->ports[t->n_ports++] = (struct port_map){ g.idx[0], (uint32_t)v };
+	}
+}
+
+static int
+vlan_cmp(const void *pa, const void *pb)
+{
+	const struct vlan_map *a = pa, *b = pb;
+
+	if (a->fdb_id != b->fdb_id)
+		return a->fdb_id < b->fdb_id ? -1 : 1;
+	return (int)a->vlan - (int)b->vlan;
+}
+
+static int
+vlan_id_cmp(const void *pa, const void *pb)
+{
+	uint32_t x = ((const struct vlan_map *)pa)->fdb_id, y = ((const struct vlan_map *)pb)->fdb_id;
+
+	return (x > y) - (x < y);
+}
+
+/* A VLAN that the switch lists under several time marks counts with the newest: the last group wins. */
+static void
+newest_marks(struct vlan_map *v, size_t *n)
+{
+	static const uint32_t none = UINT32_MAX;
+	uint32_t *fdb = malloc((VLAN_MAX + 1) * sizeof *fdb);
+	size_t out = 0;
+
+	if (fdb == NULL)
+		return;
+	for (unsigned i = 0; i <= VLAN_MAX; i++)
+		fdb[i] = none;
+	for (size_t i = 0; i < *n; i++)
+		fdb[v[i].vlan] = v[i].fdb_id;
+	for (unsigned i = 1; i <= VLAN_MAX && out < *n; i++)
+		if (fdb[i] != none)
+			v[out++] = (struct vlan_map){ fdb[i], (uint16_t)i };
+	*n = out;
+	free(fdb);
+}
+
+static void
+vlans_sort(struct vlans *m)
+{
+	size_t out = 0;
+
+	if (m->n == 0)
+		return;
+	qsort(m->v, m->n, sizeof *m->v, vlan_cmp);
+	for (size_t i = 1; i < m->n; i++) {
+		if (m->v[i].fdb_id != m->v[out].fdb_id)
+			m->v[++out] = m->v[i];
+		else if (m->v[i].vlan != m->v[out].vlan)
+			m->v[out].vlan = 0;
+	}
+	m->n = out + 1;
+}
+
+static void
+take_vlans(struct tables *t, struct vlans *m)
+{
+	size_t all = t->start[TAB_VLANFDB + 1] - t->start[TAB_VLANFDB] + t->start[TAB_JNXVLAN + 1] - t->start[TAB_JNXVLAN];
+	struct group g = group_start(t, TAB_JNXVLAN);
+	bool all_zero = true;
+	int64_t v, id;
+
+	if (all == 0)
+		return;
+	if ((m->v = calloc(all, sizeof *m->v)) == NULL) {
+		t->no_memory = true;
+		return;
+	}
+	while (group_next(t, TAB_JNXVLAN, &g)) {
+		if (g.n_idx != 1 || !group_int(&g, 3, &v) || v < 1 || v > VLAN_MAX)
+			continue;
+		/* Where jnxL2aldVlanFdbId is not served: 65536 times the internal number (recording junos_ex4600mp). */
+		if (!group_int(&g, 5, &id) || id <= 0 || id > UINT32_MAX)
+			id = (int64_t)(g.idx[0] & 0xffff) << 16;
+		m->v[m->n++] = (struct vlan_map){ (uint32_t)id, (uint16_t)v };
+	}
+	m->juniper = m->n > 0;
+	if (m->juniper) {
+		vlans_sort(m);
+		return;
+	}
+	g = group_start(t, TAB_VLANFDB);
+	while (group_next(t, TAB_VLANFDB, &g)) {
+		uint32_t vid = g.n_idx >= 1 ? g.idx[g.n_idx - 1] : 0;
+
+		if (g.n_idx > 2 || vid < 1 || vid > VLAN_MAX || !group_int(&g, 3, &v) || v < 0 || v > UINT32_MAX) {
+			note_drop(t, "dot1qVlanFdbId: malformed row");
+			continue;
+		}
+		all_zero &= v == 0;
+		m->v[m->n++] = (struct vlan_map){ (uint32_t)v, (uint16_t)vid };
+	}
+	if (m->n > 0 && all_zero) {			/* FortiSwitch */
+		note_drop(t, "dot1qVlanFdbId: 0 throughout");
+		m->n = 0;
+	}
+	newest_marks(m->v, &m->n);
+	vlans_sort(m);
+}
+
+static uint16_t
+vlan_of(struct tables *t, const struct vlans *m, uint32_t fdb_id)
+{
+	struct vlan_map key = { fdb_id, 0 };
+	const struct vlan_map *hit;
+
+	if (m->n > 0) {
+		if ((hit = bsearch(&key, m->v, m->n, sizeof *m->v, vlan_id_cmp)) == NULL) {
+			note_rule(t, "VLAN unknown: FDB id in no VLAN");
+			return 0;
+		}
+		note_rule(t, hit->vlan == 0 ? "VLAN unknown: several VLANs share the FDB id" :
+		    m->juniper ? "VLAN by jnxL2aldVlanTag" : "VLAN by dot1qVlanFdbId");
+		return hit->vlan;
+	}
+	if (fdb_id < 1 || fdb_id > VLAN_MAX) {
+		note_rule(t, "VLAN unknown: FDB id out of range");
+		return 0;
+	}
+	if (!step_ok(t, "dot1qVlanFdbId")) {
+		note_rule(t, "VLAN unknown: dot1qVlanFdbId was not read");
+		return 0;
+	}
+	note_rule(t, "VLAN is the FDB id: no dot1qVlanFdbId");
+	return (uint16_t)fdb_id;
+}
+
+/* The common part of dot1q and dot1d rows. */
+static void
+entry_add(struct tables *t, const struct group *g, uint8_t table, struct mac m, uint16_t vlan)
+{
+	int64_t port = 0, status = 0;
+	bool has_port = group_int(g, 2, &port);
+	struct row *r;
+
+	if (group_int(g, 3, &status) && (status == FDB_INVALID || status == FDB_SELF)) {
+		note_drop(t, status == FDB_SELF ? "FDB: the switch's own address" : "FDB: invalid entry");
+		return;
+	}
+	if (mac_is_zero(m) || mac_is_group(m)) {
+		note_drop(t, "FDB: address that no station has");
+		return;
+	}
+	if (!has_port)
+		note_rule(t, "FDB: no port said");
+	else if (port <= 0 || port > UINT32_MAX) {
+		note_rule(t, port == 0 ? "FDB: port 0" : "FDB: negative port");
+		port = 0;
+	}
+	if ((r = row_add(t, ROW_FDB)) == NULL)
+		return;
+	/* Comware's 6 is a security entry: known, not learned (RFC 4188 has no such value). */
+	r->fdb = (struct row_fdb){ .mac = m, .vlan = vlan, .bridge_port = has_port ? (uint32_t)port : 0,
+	    .status = status == 0 ? FDB_UNSAID : status > FDB_MGMT || status < 0 ? FDB_OTHER : (uint8_t)status, .table = table };
+}
+
+/* FDB id, MAC. Some agents put the length 6 between them; others one number more at the end. One table, one habit. */
+static void
+take_dot1q(struct tables *t, const struct vlans *vlans)
+{
+	struct group g = group_start(t, TAB_DOT1Q);
+	bool length = true;
+	struct mac m;
+
+	while (group_next(t, TAB_DOT1Q, &g))
+		if (g.n_idx == 8 && g.idx[1] != 6)
+			length = false;
+	g = group_start(t, TAB_DOT1Q);
+	while (group_next(t, TAB_DOT1Q, &g)) {
+		const uint32_t *ids = g.idx + 1;
+
+		if (g.n_idx == 8) {
+			ids += length ? 1 : 0;
+			note_rule(t, length ? "dot1qTpFdb: index with a length" : "dot1qTpFdb: index with one number too many");
+		}
+		if ((g.n_idx != 7 && g.n_idx != 8) || !mac_of_ids(ids, &m))
+			note_drop(t, "dot1qTpFdb: malformed index");
+		else
+			entry_add(t, &g, TABLE_DOT1Q, m, vlan_of(t, vlans, g.idx[0]));
+	}
+}
+
+static bool
+dot1d_mac(struct tables *t, const struct group *g, struct mac *m)
+{
+	size_t n;
+	const uint8_t *p;
+
+	if (g->n_idx == 6 && mac_of_ids(g->idx, m))
+		return true;
+	if (g->n_idx == 7 && g->idx[0] == 6 && mac_of_ids(g->idx + 1, m)) {
+		note_rule(t, "dot1dTpFdb: index with a length");
+		return true;
+	}
+	if ((p = group_octets(t, g, 1, &n)) != NULL && n == sizeof m->b) {
+		memcpy(m->b, p, n);
+		note_rule(t, "dot1dTpFdb: MAC from its column, the index is another");
+		return true;
+	}
+	note_drop(t, "dot1dTpFdb: row without a MAC");
+	return false;
+}
+
+/* hwDynFdbPort: MAC, VLAN, VSI name with its length; the value is an ifIndex. All of its entries are learned ones. */
+static void
+take_huawei(struct tables *t)
+{
+	struct group g = group_start(t, TAB_HWFDB);
+	struct mac m;
+	struct row *r;
+	int64_t v;
+
+	while (group_next(t, TAB_HWFDB, &g)) {
+		if (g.n_idx < 7 || !mac_of_ids(g.idx, &m) || !group_int(&g, 4, &v) || mac_is_zero(m) || mac_is_group(m)) {
+			note_drop(t, "hwDynFdb: malformed row");
+			continue;
+		}
+		if ((r = row_add(t, ROW_FDB)) == NULL)
+			return;
+		r->fdb = (struct row_fdb){ .mac = m, .status = FDB_LEARNED, .table = TABLE_HWDYNFDB,
+		    .vlan = g.idx[6] >= 1 && g.idx[6] <= VLAN_MAX ? (uint16_t)g.idx[6] : 0,
+		    .if_index = v > 0 && v <= INT32_MAX && (t->n_ifs == 0 || if_exists(t, (uint32_t)v)) ? (uint32_t)v : 0 };
+	}
+}
+
+static int
+u32_cmp(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* True when the column of ports holds ifIndexes: not one is a bridge port, and most are interfaces (Alcatel OS6250, Extreme VOSS,
+ * quirks rule 6c). Never where the table of bridge ports was not read to its end. */
+static bool
+ports_are_ifs(struct tables *t, size_t first)
+{
+	uint32_t *v = calloc(t->n_rows - first + 1, sizeof *v);
+	size_t n = 0, all = 0, known = 0, exist = 0;
+
+	if (v == NULL) {
+		t->no_memory = true;
+		return false;
+	}
+	for (size_t i = first; i < t->n_rows; i++)
+		if (t->rows[i].fdb.bridge_port != 0)
+			v[n++] = t->rows[i].fdb.bridge_port;
+	qsort(v, n, sizeof *v, u32_cmp);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && v[i] == v[i - 1])
+			continue;
+		all++;
+		known += if_by_port(t, v[i]) != 0;
+		exist += if_exists(t, v[i]);
+	}
+	free(v);
+	return all > 0 && known == 0 && exist * 2 > all && step_ok(t, "dot1dBasePort") && step_ok(t, "ifTable");
+}
+
+static void
+place(struct tables *t, size_t first)
+{
+	bool same = ports_are_ifs(t, first);
+
+	for (size_t i = first; i < t->n_rows; i++) {
+		struct row_fdb *f = &t->rows[i].fdb;
+
+		if (f->bridge_port == 0)
+			continue;
+		if ((f->if_index = if_by_port(t, f->bridge_port)) != 0)
+			note_rule(t, "FDB port by dot1dBasePortIfIndex");
+		else if (same && if_exists(t, f->bridge_port)) {
+			f->if_index = f->bridge_port;
+			note_rule(t, "FDB port is an ifIndex: no port of the table is a bridge port");
+		} else
+			note_rule(t, "FDB port unknown: no dot1dBasePortIfIndex");
+	}
+}
+
+static bool
+placed(const struct row_fdb *f)
+{
+	return f->bridge_port != 0 || f->if_index != 0;
+}
+
+static int
+u64_cmp(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static bool
+has(const uint64_t *v, size_t n, uint64_t m)
+{
+	return n > 0 && bsearch(&m, v, n, sizeof *v, u64_cmp) != NULL;
+}
+
+/* What another row says better: dot1d rows of a MAC that the other tables place, rows without a port of a MAC that has one. */
+static void
+drop_repeats(struct tables *t, size_t first)
+{
+	size_t n = t->n_rows - first, n_other = 0, n_better = 0, n_placed = 0, out = first;
+	uint64_t *other, *better, *any;
+
+	if (n == 0)
+		return;
+	if ((other = calloc(3 * n, sizeof *other)) == NULL) {
+		t->no_memory = true;
+		return;
+	}
+	better = other + n;
+	any = better + n;
+	for (size_t i = first; i < t->n_rows; i++) {
+		const struct row_fdb *f = &t->rows[i].fdb;
+		uint64_t m = mac_u64(f->mac);
+
+		if (f->table != TABLE_DOT1D)
+			other[n_other++] = m;
+		if (f->table != TABLE_DOT1D && placed(f))
+			better[n_better++] = m;
+		if (placed(f))
+			any[n_placed++] = m;
+	}
+	qsort(other, n_other, sizeof *other, u64_cmp);
+	qsort(better, n_better, sizeof *better, u64_cmp);
+	qsort(any, n_placed, sizeof *any, u64_cmp);
+	for (size_t i = first; i < t->n_rows; i++) {
+		const struct row_fdb *f = &t->rows[i].fdb;
+		uint64_t m = mac_u64(f->mac);
+
+		if (placed(f) ? f->table == TABLE_DOT1D && has(better, n_better, m) :
+		    has(any, n_placed, m) || (f->table == TABLE_DOT1D && has(other, n_other, m)))
+			continue;
+		t->rows[out++] = t->rows[i];
+	}
+	t->n_rows = out;
+	free(other);
+}
+
+void
+mib_bridge_join(struct tables *t)
+{
+	struct vlans vlans = { 0 };
+	struct group g = group_start(t, TAB_DOT1D);
+	size_t first = t->n_rows, at;
+	struct mac m;
+
+	take_ports(t);
+	take_vlans(t, &vlans);
+	take_dot1q(t, &vlans);
+	free(vlans.v);
+	place(t, first);
+	at = t->n_rows;
+	while (group_next(t, TAB_DOT1D, &g))
+		if (dot1d_mac(t, &g, &m))
+			entry_add(t, &g, TABLE_DOT1D, m, 0);
+	place(t, at);
+	take_huawei(t);
+	drop_repeats(t, first);
+}

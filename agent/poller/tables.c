@@ -1,0 +1,542 @@
+/* agent/poller/tables.c: what to ask for, the store of the answers, and the frame of the join. */
+#include "poller/tables.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "poller/tables_internal.h"
+
+#define SYS	"1.3.6.1.2.1.1."
+#define IFE	"1.3.6.1.2.1.2.2.1."
+#define IFX	"1.3.6.1.2.1.31.1.1.1."
+#define BRIDGE	"1.3.6.1.2.1.17."
+#define ENT	"1.3.6.1.4.1."
+#define LLDP	"1.0.8802.1.1.2.1."
+#define LLDP2	"1.3.111.2.802.1.1.13.1."
+#define CDP	ENT "9.9.23.1.2.1.1."
+#define MED	LLDP "5.4795.1.3."
+#define JNX	ENT "2636.3.48.1.3.1.1."
+#define HWFDB	ENT "2011.5.25.42.2.1.3.1."
+
+#define COLUMN_IDS 24		/* the longest OID of a column here has fewer */
+#define INDEX_MAX 64		/* sub-identifiers of an index that are kept */
+#define VALUE_MAX 1024		/* octets of a value; octets_set() keeps fewer */
+
+static bool wanted_juniper(const void *tables);
+static bool wanted_huawei(const void *tables);
+static bool wanted_lldp2(const void *tables);
+
+#define MAPS (ROW_BIT(ROW_FDB) | ROW_BIT(ROW_NEIGHBOUR))
+
+const struct poll_step poll_steps[] = {
+	{ "system", true, ROW_BIT(ROW_SYSTEM), 0, { SYS "1.0", SYS "2.0", SYS "3.0", SYS "5.0" }, NULL },
+	{ "dot1dBase", true, 0, 0, { BRIDGE "1.1.0", BRIDGE "4.2.0" }, NULL },
+	{ "ifTable", false, ROW_BIT(ROW_IFACE) | MAPS, 40, { IFE "2", IFE "3", IFE "6", IFE "8" }, NULL },
+	{ "ifXTable", false, ROW_BIT(ROW_IFACE) | MAPS, 50, { IFX "1", IFX "18" }, NULL },
+	{ "dot1dBasePort", false, MAPS, 24, { BRIDGE "1.4.1.2" }, NULL },
+	{ "dot1qVlanFdbId", false, ROW_BIT(ROW_FDB), 30, { BRIDGE "7.1.4.2.1.3" }, NULL },
+	{ "jnxL2aldVlan", false, ROW_BIT(ROW_FDB), 30, { JNX "3", JNX "5" }, wanted_juniper },
+	{ "dot1qTpFdb", false, ROW_BIT(ROW_FDB), 40, { BRIDGE "7.1.2.2.1.2", BRIDGE "7.1.2.2.1.3" }, NULL },
+	{ "dot1dTpFdb", false, ROW_BIT(ROW_FDB), 40, { BRIDGE "4.3.1.1", BRIDGE "4.3.1.2", BRIDGE "4.3.1.3" }, NULL },
+	{ "hwDynFdb", false, ROW_BIT(ROW_FDB), 48, { HWFDB "4" }, wanted_huawei },
+	{ "lldpLocPort", false, ROW_BIT(ROW_NEIGHBOUR), 50, { LLDP "3.7.1.2", LLDP "3.7.1.3", LLDP "3.7.1.4" }, NULL },
+	{ "lldpRem", false, ROW_BIT(ROW_NEIGHBOUR), 150, { LLDP "4.1.1.4", LLDP "4.1.1.5", LLDP "4.1.1.6", LLDP "4.1.1.7", LLDP "4.1.1.8",
+	    LLDP "4.1.1.9", LLDP "4.1.1.10", LLDP "4.1.1.12" }, NULL },
+	{ "lldpRemManAddr", false, ROW_BIT(ROW_NEIGHBOUR), 40, { LLDP "4.2.1.3", LLDP "4.2.1.4" }, NULL },
+	{ "lldpXMedClass", false, ROW_BIT(ROW_NEIGHBOUR), 40, { MED "1.1.3" }, NULL },
+	{ "lldpXMedInventory", false, ROW_BIT(ROW_NEIGHBOUR), 60, { MED "3.1.1", MED "3.1.2", MED "3.1.3", MED "3.1.4", MED "3.1.5",
+	    MED "3.1.6", MED "3.1.7" }, NULL },
+	{ "lldpV2Rem", false, ROW_BIT(ROW_NEIGHBOUR), 150, { LLDP2 "4.1.1.5", LLDP2 "4.1.1.6", LLDP2 "4.1.1.7", LLDP2 "4.1.1.8",
+	    LLDP2 "4.1.1.9", LLDP2 "4.1.1.10", LLDP2 "4.1.1.11", LLDP2 "4.1.1.13" }, wanted_lldp2 },
+	{ "lldpV2RemManAddr", false, ROW_BIT(ROW_NEIGHBOUR), 40, { LLDP2 "4.2.1.3" }, wanted_lldp2 },
+	{ "cdpCache", false, ROW_BIT(ROW_NEIGHBOUR), 120, { CDP "3", CDP "4", CDP "5", CDP "6", CDP "7", CDP "8", CDP "9" }, NULL },
+	{ "ipNetToMedia", false, ROW_BIT(ROW_ARP), 40, { "1.3.6.1.2.1.4.22.1.2" }, NULL },
+	{ "ipNetToPhysical", false, ROW_BIT(ROW_ARP), 44, { "1.3.6.1.2.1.4.35.1.4" }, NULL },
+};
+const size_t poll_n_steps = nitems(poll_steps);
+
+/* Where the objects of a step go: the entry OID of the table, and what is added to the number of a column. */
+static const struct entry { const char *oid; uint8_t tab, add; } entries[] = {
+	{ "1.3.6.1.2.1.1",		TAB_SYS,	0 },
+	{ "1.3.6.1.2.1.2.2.1",		TAB_IF,		0 },
+	{ "1.3.6.1.2.1.31.1.1.1",	TAB_IF,		COL_IFX },
+	{ BRIDGE "1",			TAB_BRIDGE,	0 },
+	{ BRIDGE "4",			TAB_BRIDGE,	0 },
+	{ BRIDGE "1.4.1",		TAB_BASEPORT,	0 },
+	{ BRIDGE "7.1.4.2.1",		TAB_VLANFDB,	0 },
+	{ ENT "2636.3.48.1.3.1.1",	TAB_JNXVLAN,	0 },
+	{ BRIDGE "7.1.2.2.1",		TAB_DOT1Q,	0 },
+	{ BRIDGE "4.3.1",		TAB_DOT1D,	0 },
+	{ ENT "2011.5.25.42.2.1.3.1",	TAB_HWFDB,	0 },
+	{ LLDP "3.7.1",			TAB_LOCPORT,	0 },
+	{ LLDP "4.1.1",			TAB_REM,	0 },
+	{ LLDP "4.2.1",			TAB_REMADDR,	0 },
+	{ MED "1.1",			TAB_REM,	COL_MED_CLASS },
+	{ MED "3.1",			TAB_REM,	COL_MED },
+	{ LLDP2 "4.1.1",		TAB_REM2,	0 },
+	{ LLDP2 "4.2.1",		TAB_REMADDR2,	0 },
+	{ ENT "9.9.23.1.2.1.1",		TAB_CDP,	0 },
+	{ "1.3.6.1.2.1.4.22.1",		TAB_MEDIA,	0 },
+	{ "1.3.6.1.2.1.4.35.1",		TAB_PHYS,	0 },
+};
+
+/* Dotted text, which is ours, into sub-identifiers. */
+static size_t
+ids_of(const char *text, uint32_t *out, size_t max)
+{
+	size_t n = 0;
+
+	while (*text != '\0' && n < max) {
+		char *end;
+
+		out[n++] = (uint32_t)strtoul(text, &end, 10);
+		text = *end == '.' ? end + 1 : end;
+	}
+	return n;
+}
+
+static bool
+starts_with(const struct varbind *v, const char *text, size_t *n_out)
+{
+	uint32_t ids[COLUMN_IDS];
+	size_t n = ids_of(text, ids, nitems(ids));
+
+	*n_out = n;
+	return v->oid_len >= n && memcmp(v->oid, ids, n * sizeof *ids) == 0;
+}
+
+static bool
+wanted_vendor(const struct tables *t, const char *prefix)
+{
+	return strncmp(t->object_id, prefix, strlen(prefix)) == 0;
+}
+
+static bool
+wanted_juniper(const void *tables)
+{
+	return wanted_vendor(tables, ENT "2636.");
+}
+
+static bool
+wanted_huawei(const void *tables)
+{
+	return wanted_vendor(tables, ENT "2011.");
+}
+
+static bool
+wanted_lldp2(const void *tables)
+{
+	return ((const struct tables *)tables)->per_tab[TAB_REM] == 0;
+}
+
+struct tables *
+tables_new(uint32_t max_rows)
+{
+	struct tables *t = calloc(1, sizeof *t);
+
+	if (t == NULL)
+		return NULL;
+	t->max_rows = max_rows;
+	t->step_state = calloc(poll_n_steps, sizeof *t->step_state);
+	t->step_why = calloc(poll_n_steps, sizeof *t->step_why);
+	if (t->step_state == NULL || t->step_why == NULL) {
+		tables_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+/* What only the join needs. */
+static void
+free_raw(struct tables *t)
+{
+	free(t->cells);
+	free(t->idx);
+	free(t->oct);
+	free(t->ifs);
+	free(t->ports);
+	free(t->names);
+	free(t->descrs);
+	t->cells = NULL;
+	t->idx = NULL;
+	t->oct = NULL;
+	t->ifs = NULL;
+	t->ports = NULL;
+	t->names = t->descrs = NULL;
+}
+
+void
+tables_free(struct tables *t)
+{
+	if (t == NULL)
+		return;
+	for (size_t i = 0; i < t->n_rows; i++)
+		row_free(&t->rows[i]);
+	free(t->rows);
+	free_raw(t);
+	free(t->step_state);
+	free(t->step_why);
+	free(t);
+}
+
+void
+tables_note(struct tables *t, const char *kind, const char *text)
+{
+	if (str_eq(kind, "dropped"))
+		t->dropped++;
+	for (size_t i = 0; i < t->n_notes; i++)
+		if (str_eq(t->notes[i].kind, kind) && str_eq(t->notes[i].text, text)) {
+			t->notes[i].count++;
+			return;
+		}
+	if (t->n_notes < nitems(t->notes))
+		t->notes[t->n_notes++] = (struct note){ kind, text, 1 };
+}
+
+/* Room for `more` elements. */
+static bool
+room(struct tables *t, void **array, size_t n, size_t *cap, size_t more, size_t size)
+{
+	size_t want = *cap > 0 ? *cap : 256;
+	void *p;
+
+	if (n + more <= *cap)
+		return true;
+	while (want < n + more)
+		want *= 2;
+	if ((p = realloc(*array, want * size)) == NULL) {
+		t->no_memory = true;
+		return false;
+	}
+	*array = p;
+	*cap = want;
+	return true;
+}
+
+/* The entry with the longest matching OID, and the number of its sub-identifiers. */
+static const struct entry *
+entry_of(const struct varbind *v, size_t *n_ids)
+{
+	const struct entry *best = NULL;
+	size_t n;
+
+	*n_ids = 0;
+	for (size_t i = 0; i < nitems(entries); i++)
+		if (starts_with(v, entries[i].oid, &n) && n > *n_ids) {
+			best = &entries[i];
+			*n_ids = n;
+		}
+	return best;
+}
+
+static void
+take_object_id(struct tables *t, const struct varbind *v)
+{
+	size_t at = 0;
+
+	t->object_id[0] = '\0';
+	for (size_t i = 0; i < v->value_oid_len; i++) {
+		char one[16];
+		int n = snprintf(one, sizeof one, "%s%u", i > 0 ? "." : "", v->value_oid[i]);
+
+		if (at + (size_t)n >= sizeof t->object_id) {
+			t->object_id[0] = '\0';
+			note_drop(t, "sysObjectID too long");
+			return;
+		}
+		memcpy(t->object_id + at, one, (size_t)n + 1);
+		at += (size_t)n;
+	}
+}
+
+void
+tables_put(struct tables *t, const struct varbind *v)
+{
+	const struct entry *e;
+	struct cell c = { 0 };
+	size_t n_ids, n_idx;
+
+	if (v->type == VB_NO_OBJECT || v->type == VB_NO_INSTANCE || v->type == VB_END_OF_MIB)
+		return;
+	if (t->joined || v->oid_len > OID_MAX || (e = entry_of(v, &n_ids)) == NULL || v->oid_len < n_ids + 2) {
+		note_drop(t, "object outside the tables asked for");
+		return;
+	}
+	n_idx = v->oid_len - n_ids - 1;
+	if (v->oid[n_ids] > COL_IFX || n_idx > INDEX_MAX) {
+		note_drop(t, n_idx > INDEX_MAX ? "index too long" : "object outside the tables asked for");
+		return;
+	}
+	c.tab = e->tab;
+	c.col = (uint8_t)(v->oid[n_ids] + e->add);
+	if (c.tab == TAB_SYS && c.col == 2) {
+		if (v->type == VB_OID)
+			take_object_id(t, v);
+		else
+			note_drop(t, "value of a wrong type");
+		return;
+	}
+	switch (v->type) {
+	case VB_INTEGER:
+	case VB_COUNTER:
+	case VB_GAUGE:
+	case VB_TIMETICKS:
+	case VB_COUNTER64:
+		c.is_number = true;
+		c.number = v->number;
+		break;
+	case VB_OCTETS:
+	case VB_IPADDRESS:
+	case VB_OPAQUE:
+		c.n_oct = (uint16_t)(v->n_octets < VALUE_MAX ? v->n_octets : VALUE_MAX);
+		break;
+	default:
+		note_drop(t, "value of a wrong type");
+		return;
+	}
+	if (c.tab == TAB_SYS && c.col == 3 && c.is_number) {
+		t->uptime_cs = (uint32_t)c.number;
+		return;
+	}
+	if (t->per_tab[c.tab] / 8 >= t->max_rows) {	/* a row has at most 8 columns asked in one walk */
+		note_drop(t, "over the limit of rows");
+		return;
+	}
+	if (!room(t, (void **)&t->cells, t->n_cells, &t->cap_cells, 1, sizeof *t->cells) ||
+	    !room(t, (void **)&t->idx, t->n_idx, &t->cap_idx, n_idx, sizeof *t->idx) ||
+	    !room(t, (void **)&t->oct, t->n_oct, &t->cap_oct, c.n_oct, 1))
+		return;
+	c.seq = (uint32_t)t->n_cells;
+	c.n_idx = (uint8_t)n_idx;
+	c.idx_at = t->n_idx;
+	c.oct_at = t->n_oct;
+	memcpy(t->idx + t->n_idx, v->oid + n_ids + 1, n_idx * sizeof *t->idx);
+	t->n_idx += n_idx;
+	if (c.n_oct > 0)
+		memcpy(t->oct + t->n_oct, v->octets, c.n_oct);
+	t->n_oct += c.n_oct;
+	t->per_tab[c.tab]++;
+	t->cells[t->n_cells++] = c;
+}
+
+void
+tables_step_done(struct tables *t, size_t step, bool ok, const char *why)
+{
+	if (step >= poll_n_steps)
+		return;
+	t->step_state[step] = ok ? STEP_OK : STEP_FAILED;
+	snprintf(t->step_why[step], sizeof t->step_why[step], "%s: %.40s", poll_steps[step].name, why != NULL ? why : "");
+}
+
+bool
+step_ok(const struct tables *t, const char *name)
+{
+	for (size_t i = 0; i < poll_n_steps; i++)
+		if (str_eq(poll_steps[i].name, name))
+			return t->step_state[i] == STEP_OK;
+	return false;
+}
+
+static int
+cell_index_cmp(const struct tables *t, const struct cell *a, const struct cell *b)
+{
+	size_t n = a->n_idx < b->n_idx ? a->n_idx : b->n_idx;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t x = t->idx[a->idx_at + i], y = t->idx[b->idx_at + i];
+
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	return (a->n_idx > b->n_idx) - (a->n_idx < b->n_idx);
+}
+
+static int
+cell_cmp(const void *pa, const void *pb, void *arg)
+{
+	const struct cell *a = pa, *b = pb;
+	int d;
+
+	if (a->tab != b->tab)
+		return a->tab < b->tab ? -1 : 1;
+	if ((d = cell_index_cmp(arg, a, b)) != 0)
+		return d;
+	if (a->col != b->col)
+		return a->col < b->col ? -1 : 1;
+	return (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+bool
+group_next(const struct tables *t, enum tab tab, struct group *g)
+{
+	size_t at = g->next, end = t->start[tab + 1];
+
+	if (at >= end)
+		return false;
+	g->cells = &t->cells[at];
+	g->idx = t->idx + g->cells->idx_at;
+	g->n_idx = g->cells->n_idx;
+	for (at++; at < end && cell_index_cmp(t, g->cells, &t->cells[at]) == 0; at++)
+		;
+	g->n = at - g->next;
+	g->next = at;
+	return true;
+}
+
+/* Of two with the same column the first that came counts. */
+const struct cell *
+group_cell(const struct group *g, unsigned col)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		if (g->cells[i].col == col)
+			return &g->cells[i];
+		if (g->cells[i].col > col)
+			break;
+	}
+	return NULL;
+}
+
+bool
+group_int(const struct group *g, unsigned col, int64_t *out)
+{
+	const struct cell *c = group_cell(g, col);
+
+	if (c == NULL || !c->is_number)
+		return false;
+	*out = c->number;
+	return true;
+}
+
+const uint8_t *
+group_octets(const struct tables *t, const struct group *g, unsigned col, size_t *n)
+{
+	const struct cell *c = group_cell(g, col);
+
+	*n = 0;
+	if (c == NULL || c->is_number)
+		return NULL;
+	*n = c->n_oct;
+	return t->oct != NULL ? t->oct + c->oct_at : (const uint8_t *)"";
+}
+
+bool
+group_set(struct tables *t, struct octets *o, const struct group *g, unsigned col)
+{
+	size_t n;
+	const uint8_t *p = group_octets(t, g, col, &n);
+
+	if (p == NULL)
+		return false;
+	if (!octets_set(o, p, n))
+		t->no_memory = true;
+	return true;
+}
+
+bool
+mac_of_ids(const uint32_t *ids, struct mac *out)
+{
+	for (size_t i = 0; i < sizeof out->b; i++) {
+		if (ids[i] > 255)
+			return false;
+		out->b[i] = (uint8_t)ids[i];
+	}
+	return true;
+}
+
+bool
+ip_of_ids(const uint32_t *ids, size_t n, struct ip *out)
+{
+	uint8_t b[16];
+
+	if (n != 4 && n != 16)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (ids[i] > 255)
+			return false;
+		b[i] = (uint8_t)ids[i];
+	}
+	*out = ip_of(b, (unsigned)n);
+	return true;
+}
+
+struct row *
+row_add(struct tables *t, enum row_kind kind)
+{
+	if (!room(t, (void **)&t->rows, t->n_rows, &t->cap_rows, 1, sizeof *t->rows))
+		return NULL;
+	t->rows[t->n_rows] = (struct row){ .kind = kind };
+	return &t->rows[t->n_rows++];
+}
+
+int
+tables_join(struct tables *t)
+{
+	size_t at = 0;
+
+	t->complete = ROW_ALL;
+	for (size_t i = 0; i < poll_n_steps; i++) {
+		const struct poll_step *s = &poll_steps[i];
+
+		if (t->step_state[i] == STEP_OK || (t->step_state[i] == STEP_SILENT && s->wanted != NULL && !s->wanted(t)))
+			continue;
+		t->complete &= ~s->kinds;
+		if (t->step_state[i] == STEP_SILENT)
+			snprintf(t->step_why[i], sizeof t->step_why[i], "%s: not asked", s->name);
+	}
+	for (size_t i = 0; i < t->n_notes; i++)
+		if (str_eq(t->notes[i].text, "over the limit of rows"))
+			t->complete = 0;
+	if (t->n_cells > 0)
+		qsort_r(t->cells, t->n_cells, sizeof *t->cells, cell_cmp, t);
+	for (unsigned tab = 0; tab <= TAB_N; tab++) {
+		while (at < t->n_cells && t->cells[at].tab < tab)
+			at++;
+		t->start[tab] = at;
+	}
+	mib_system_join(t);
+	mib_if_join(t);
+	mib_bridge_join(t);
+	mib_lldp_join(t);
+	mib_cdp_join(t);
+	mib_arp_join(t);
+	free_raw(t);
+	t->joined = true;
+	return t->no_memory ? -ENOMEM : 0;
+}
+
+const struct row *
+tables_rows(const struct tables *t, size_t *n)
+{
+	*n = t->n_rows;
+	return t->rows;
+}
+
+unsigned
+tables_complete(const struct tables *t)
+{
+	return t->complete;
+}
+
+uint32_t
+tables_uptime_cs(const struct tables *t)
+{
+	return t->uptime_cs;
+}
+
+uint32_t
+tables_dropped(const struct tables *t)
+{
+	return t->dropped;
+}
+
+void
+tables_diagnostics(const struct tables *t, void (*each)(void *arg, const char *kind, const char *text, uint32_t count), void *arg)
+{
+	for (size_t i = 0; i < t->n_notes; i++)
+		each(arg, t->notes[i].kind, t->notes[i].text, t->notes[i].count);
+	for (size_t i = 0; i < poll_n_steps; i++)
+		if (t->step_state[i] != STEP_OK && t->step_why[i][0] != '\0')
+			each(arg, "incomplete", t->step_why[i], 1);
+}

@@ -1,0 +1,100 @@
+/* agent/store/event_rows.c: the event log and the outbox. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "store/store_db.h"
+
+int
+store_event_put(struct store *s, const struct event *e)
+{
+	sqlite3_stmt *q = db_prepare(s, "INSERT INTO event (sequence, id, type, at, detection, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+	struct buf body = { 0 };
+	int rc;
+
+	if (q == NULL)
+		return -EIO;
+	event_encode(&body, e);
+	db_int(q, 1, e->sequence);
+	db_text(q, 2, e->id);
+	db_int(q, 3, e->type);
+	db_int(q, 4, e->at.us);
+	db_int(q, 5, e->detection_id);
+	db_blob(q, 6, body.p, body.len);
+	rc = body.bad ? (sqlite3_finalize(q), -ENOMEM) : db_run(s, q);
+	buf_free(&body);
+	return rc;
+}
+
+/* The newest `limit` of what is asked for, told oldest first. */
+int
+store_events(struct store *s, struct wall since, uint32_t after, size_t limit, int (*each)(void *arg, const struct event *e), void *arg)
+{
+	sqlite3_stmt *q = db_prepare(s, "SELECT body FROM (SELECT sequence, body FROM event WHERE at >= ?1 AND sequence > ?2"
+	    " ORDER BY sequence DESC LIMIT ?3) ORDER BY sequence");
+	int rc;
+
+	if (q == NULL)
+		return -EIO;
+	db_int(q, 1, since.us);
+	db_int(q, 2, after);
+	db_int(q, 3, (int64_t)limit);
+	while ((rc = db_step(s, q)) == 1) {
+		struct msg_in m = msg_in_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
+		struct event e;
+
+		if ((rc = event_decode(&m, &e) == 0 ? each(arg, &e) : -EIO) != 0)
+			break;
+	}
+	sqlite3_finalize(q);
+	return rc;
+}
+
+int
+store_outbox_put(struct store *s, const char *receiver, const struct event *e, uint64_t *row)
+{
+	sqlite3_stmt *q = db_prepare(s, "INSERT INTO outbox (receiver, queued, body) VALUES (?1, ?2, ?3)");
+	struct buf body = { 0 };
+	int rc;
+
+	if (q == NULL)
+		return -EIO;
+	event_encode(&body, e);
+	db_text(q, 1, receiver);
+	db_int(q, 2, e->at.us);
+	db_blob(q, 3, body.p, body.len);
+	rc = body.bad ? (sqlite3_finalize(q), -ENOMEM) : db_run(s, q);
+	buf_free(&body);
+	*row = rc == 0 ? (uint64_t)sqlite3_last_insert_rowid(s->db) : 0;
+	return rc;
+}
+
+int
+store_outbox(struct store *s, int (*each)(void *arg, const struct outbox_row *r), void *arg)
+{
+	sqlite3_stmt *q = db_prepare(s, "SELECT row, receiver, queued, body FROM outbox ORDER BY row");
+	int rc;
+
+	while ((rc = db_step(s, q)) == 1) {
+		struct outbox_row r = { .row = (uint64_t)sqlite3_column_int64(q, 0), .queued = { sqlite3_column_int64(q, 2) } };
+		struct msg_in m = msg_in_of(sqlite3_column_blob(q, 3), (size_t)sqlite3_column_bytes(q, 3));
+
+		db_column_text(q, 1, r.receiver, sizeof r.receiver);
+		if ((rc = event_decode(&m, &r.event) == 0 ? each(arg, &r) : -EIO) != 0)
+			break;
+	}
+	sqlite3_finalize(q);
+	return rc;
+}
+
+int
+store_outbox_done(struct store *s, uint64_t row, struct wall at)
+{
+	sqlite3_stmt *q = db_prepare(s, "DELETE FROM outbox WHERE row = ?1");
+
+	(void)at;
+	if (q == NULL)
+		return -EIO;
+	db_int(q, 1, (int64_t)row);
+	return db_run(s, q);
+}

@@ -1,0 +1,69 @@
+/* agent/store/switch_rows.c: what is known of switches between runs, with the current table as one blob. */
+#include <errno.h>
+#include <string.h>
+
+#include "store/store_db.h"
+
+int
+store_switch_put(struct store *s, struct store_switch *sw)
+{
+	sqlite3_stmt *q = db_prepare(s,
+	    "INSERT INTO switch (name, last_poll, last_complete, baseline_at, polls, uptime_cs, state, unreachable_told, tables)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (name) DO UPDATE SET last_poll = ?2, last_complete = ?3,"
+	    " baseline_at = ?4, polls = ?5, uptime_cs = ?6, state = ?7, unreachable_told = ?8, tables = coalesce(?9, tables)"
+	    " RETURNING number");
+	int rc;
+
+	if (q == NULL)
+		return -EIO;
+	db_text(q, 1, sw->name);
+	db_int(q, 2, sw->last_poll.us);
+	db_int(q, 3, sw->last_complete.us);
+	db_int(q, 4, sw->baseline_at.us);
+	db_int(q, 5, sw->polls);
+	db_int(q, 6, sw->uptime_cs);
+	db_int(q, 7, sw->state);
+	db_int(q, 8, sw->unreachable_told);
+	db_blob(q, 9, sw->table.p, sw->table.len);
+	if ((rc = db_step(s, q)) == 1) {
+		sw->number = (uint32_t)sqlite3_column_int64(q, 0);
+		rc = db_step(s, q);
+	}
+	sqlite3_finalize(q);
+	return rc;
+}
+
+int
+store_switches(struct store *s, int (*each)(void *arg, const struct store_switch *sw), void *arg)
+{
+	sqlite3_stmt *q = db_prepare(s, "SELECT number, name, last_poll, last_complete, baseline_at, polls, uptime_cs, state,"
+	    " unreachable_told, tables FROM switch ORDER BY number");
+	int rc;
+
+	while ((rc = db_step(s, q)) == 1) {
+		struct store_switch sw = { .number = (uint32_t)sqlite3_column_int64(q, 0), .last_poll = { sqlite3_column_int64(q, 2) },
+			.last_complete = { sqlite3_column_int64(q, 3) }, .baseline_at = { sqlite3_column_int64(q, 4) },
+			.polls = (uint32_t)sqlite3_column_int64(q, 5), .uptime_cs = (uint32_t)sqlite3_column_int64(q, 6),
+			.state = (uint8_t)sqlite3_column_int64(q, 7), .unreachable_told = sqlite3_column_int64(q, 8) != 0 };
+
+		db_column_text(q, 1, sw.name, sizeof sw.name);
+		put_bytes(&sw.table, sqlite3_column_blob(q, 9), (size_t)sqlite3_column_bytes(q, 9));
+		rc = sw.table.bad ? -ENOMEM : each(arg, &sw);
+		buf_free(&sw.table);
+		if (rc != 0)
+			break;
+	}
+	sqlite3_finalize(q);
+	return rc;
+}
+
+int
+store_switch_forget(struct store *s, const char *name)
+{
+	sqlite3_stmt *q = db_prepare(s, "DELETE FROM switch WHERE name = ?1");
+
+	if (q == NULL)
+		return -EIO;
+	db_text(q, 1, name);
+	return db_run(s, q);
+}
