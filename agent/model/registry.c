@@ -1,0 +1,402 @@
+/* agent/model/registry.c: the IEEE's assignments, from its CSV files and from Wireshark's manuf; the newest file wins per block. */
+#include "model/registry.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/num.h"
+#include "base/text.h"
+
+#define FILES_MAX 16
+#define FILE_OCTETS_MAX (64 << 20)
+
+struct block { uint64_t prefix; uint32_t name; uint8_t file; };		/* prefix: the top bits, at the bottom of the number */
+struct blocks { unsigned bits; struct block *v; size_t n, cap; };
+
+struct registry {
+	struct blocks		 blocks[3];	/* 36, 28, 24 bits: the longest first */
+	char			*names;		/* one after the other, NUL-terminated; an offset names one */
+	size_t			 names_len, names_cap;
+	struct registry_file	 files[FILES_MAX];
+	char			*paths[FILES_MAX];
+	size_t			 n_files;
+	bool			 no_memory;
+};
+
+struct registry *
+registry_new(void)
+{
+	struct registry *r = calloc(1, sizeof *r);
+
+	if (r != NULL)
+		r->blocks[0].bits = 36, r->blocks[1].bits = 28, r->blocks[2].bits = 24;
+	return r;
+}
+
+void
+registry_free(struct registry *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < nitems(r->blocks); i++)
+		free(r->blocks[i].v);
+	for (size_t i = 0; i < r->n_files; i++)
+		free(r->paths[i]);
+	free(r->names);
+	free(r);
+}
+
+static uint32_t
+name_add(struct registry *r, const char *name)
+{
+	size_t n = strlen(name) + 1;
+
+	/* Files list a maker's blocks together or not at all in order: the last name is the likeliest repetition. */
+	if (r->names_cap - r->names_len < n) {
+		size_t cap = r->names_cap == 0 ? 1 << 16 : r->names_cap * 2;
+		char *p = realloc(r->names, cap);
+
+		if (p == NULL) {
+			r->no_memory = true;
+			return 0;
+		}
+		r->names = p;
+		r->names_cap = cap;
+	}
+	memcpy(r->names + r->names_len, name, n);
+	r->names_len += n;
+	return (uint32_t)(r->names_len - n);
+}
+
+/* `digits` are 6, 7 or 9 hexadecimal digits. False: that is no block. */
+static bool
+block_add(struct registry *r, const char *digits, size_t n, const char *name, size_t name_len)
+{
+	struct blocks *b = n == 9 ? &r->blocks[0] : n == 7 ? &r->blocks[1] : n == 6 ? &r->blocks[2] : NULL;
+	char clean[TEXT_MAX + 1];
+	uint64_t prefix = 0;
+
+	if (b == NULL || text_clean(clean, sizeof clean, name, name_len) == 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const char *at = strchr("0123456789abcdef", digits[i] >= 'A' && digits[i] <= 'F' ? digits[i] + 32 : digits[i]);
+
+		if (at == NULL || *at == '\0')
+			return false;
+		prefix = prefix << 4 | (uint64_t)(at - "0123456789abcdef");
+	}
+	if (array_grow((void **)&b->v, b->n, &b->cap, sizeof *b->v) < 0) {
+		r->no_memory = true;
+		return false;
+	}
+	b->v[b->n++] = (struct block){ prefix, name_add(r, clean), (uint8_t)(r->n_files - 1) };
+	return true;
+}
+
+/* A CSV field at *p: bare or in quotes with doubled quotes. Copies it into `out`, moves *p behind its comma. */
+static size_t
+csv_field(const char **p, const char *end, char *out, size_t size)
+{
+	bool quoted = *p < end && **p == '"';
+	size_t n = 0;
+
+	if (quoted)
+		(*p)++;
+	for (; *p < end; (*p)++) {
+		if (quoted && **p == '"') {
+			if (*p + 1 == end || (*p)[1] != '"') {
+				(*p)++;
+				break;
+			}
+			(*p)++;
+		} else if (!quoted && **p == ',')
+			break;
+		if (n + 1 < size)
+			out[n++] = **p;
+	}
+	while (*p < end && **p != ',')
+		(*p)++;
+	if (*p < end)
+		(*p)++;
+	out[n] = '\0';
+	return n;
+}
+
+/* "MA-L,002272,American Micro-Fuel Device Corp.,address": the address is other people's streets and is not looked at. */
+static bool
+csv_line(struct registry *r, const char *p, const char *end)
+{
+	char kind[8], digits[16], name[TEXT_MAX + 1];
+	size_t n;
+
+	csv_field(&p, end, kind, sizeof kind);
+	n = csv_field(&p, end, digits, sizeof digits);
+	if (strcmp(kind, "MA-L") != 0 && strcmp(kind, "MA-M") != 0 && strcmp(kind, "MA-S") != 0)
+		return false;
+	return block_add(r, digits, n, name, csv_field(&p, end, name, sizeof name));
+}
+
+/* "04:03:12<TAB>Short<TAB>Long name" or "2C:16:BD:60:00:00/28<TAB>…". */
+static bool
+manuf_line(struct registry *r, const char *p, const char *end)
+{
+	const char *tab = memchr(p, '\t', (size_t)(end - p)), *name, *name_end;
+	char digits[13];
+	size_t n = 0, want = 6;
+	uint64_t bits;
+	char text[4];
+
+	if (tab == NULL)
+		return false;
+	for (; p < tab && *p != '/'; p++) {
+		if (*p == ':' || *p == '-')
+			continue;
+		if (n == 12)
+			return false;
+		digits[n++] = *p;
+	}
+	if (*p == '/') {
+		size_t len = (size_t)(tab - p - 1);
+
+		if (len == 0 || len >= sizeof text)
+			return false;
+		memcpy(text, p + 1, len);
+		text[len] = '\0';
+		if (num_parse(text, 24, 36, &bits) < 0 || bits % 4 != 0 || n < bits / 4)
+			return false;
+		want = bits / 4;
+	} else if (n != 6) {
+		return false;		/* one well-known address, not a block */
+	}
+	name = tab + 1;
+	if ((tab = memchr(name, '\t', (size_t)(end - name))) != NULL && tab + 1 < end)
+		name = tab + 1;		/* the long name; some lines have only a short one */
+	name_end = memchr(name, '\t', (size_t)(end - name));
+	return block_add(r, digits, want, name, (size_t)((name_end != NULL ? name_end : end) - name));
+}
+
+/* manuf names the date of each list it was made from: the newest of them. */
+static void
+manuf_date(const char *p, const char *end, struct wall *dated)
+{
+	static const char mark[] = "#   Last-Modified: ";
+	char text[40];
+	struct tm tm = { 0 };
+	size_t n = (size_t)(end - p);
+
+	if (n < sizeof mark || n - (sizeof mark - 1) >= sizeof text || memcmp(p, mark, sizeof mark - 1) != 0)
+		return;
+	memcpy(text, p + sizeof mark - 1, n - (sizeof mark - 1));
+	text[n - (sizeof mark - 1)] = '\0';
+	if (strptime(text, "%a, %d %b %Y %H:%M:%S", &tm) != NULL && (int64_t)timegm(&tm) * 1000000 > dated->us)
+		dated->us = (int64_t)timegm(&tm) * 1000000;
+}
+
+int
+registry_add(struct registry *r, const char *path, const char *text, size_t n, struct wall dated)
+{
+	static const char header[] = "Registry,Assignment,Organization Name";
+	bool csv = n >= sizeof header - 1 && memcmp(text, header, sizeof header - 1) == 0;
+	const char *end = text + n;
+	struct wall own = { 0 };
+	struct registry_file *f;
+
+	if (r->n_files == FILES_MAX || (!csv && (n == 0 || (text[0] != '#' && memchr(text, '\t', n) == NULL))))
+		return -EINVAL;
+	if ((r->paths[r->n_files] = strdup(path)) == NULL)
+		return -ENOMEM;
+	f = &r->files[r->n_files];
+	*f = (struct registry_file){ r->paths[r->n_files], dated, 0, 0 };
+	r->n_files++;
+	for (const char *line = text; line < end;) {
+		const char *eol = memchr(line, '\n', (size_t)(end - line)), *stop;
+
+		if (eol == NULL)
+			eol = end;
+		stop = eol > line && eol[-1] == '\r' ? eol - 1 : eol;
+		if (line < stop && *line == '#')
+			manuf_date(line, stop, &own);
+		else if (line < stop && !(csv && line == text)) {
+			if (csv ? csv_line(r, line, stop) : manuf_line(r, line, stop))
+				f->entries++;
+			else
+				f->refused++;
+		}
+		line = eol + 1;
+	}
+	if (own.us != 0)
+		f->dated = own;
+	return r->no_memory ? -ENOMEM : 0;
+}
+
+static const struct registry *sorting;	/* qsort() has no argument for its comparison; set only in registry_finish() */
+
+static int
+block_compare(const void *a, const void *b)
+{
+	const struct block *x = a, *y = b;
+	int64_t dx = sorting->files[x->file].dated.us, dy = sorting->files[y->file].dated.us;
+
+	if (x->prefix != y->prefix)
+		return x->prefix < y->prefix ? -1 : 1;
+	if (dx != dy)
+		return dx > dy ? -1 : 1;	/* the newest first: it is kept */
+	return (x->name < y->name) - (x->name > y->name);
+}
+
+void
+registry_finish(struct registry *r)
+{
+	sorting = r;
+	for (size_t i = 0; i < nitems(r->blocks); i++) {
+		struct blocks *b = &r->blocks[i];
+		size_t kept = 0;
+
+		if (b->n == 0)
+			continue;
+		qsort(b->v, b->n, sizeof *b->v, block_compare);
+		for (size_t k = 0; k < b->n; k++)
+			if (kept == 0 || b->v[kept - 1].prefix != b->v[k].prefix)
+				b->v[kept++] = b->v[k];
+		b->n = kept;
+	}
+	sorting = NULL;
+}
+
+static const struct block *
+block_find(const struct blocks *b, uint64_t prefix)
+{
+	size_t low = 0, high = b->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (b->v[mid].prefix == prefix)
+			return &b->v[mid];
+		if (b->v[mid].prefix < prefix)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+struct registry_match
+registry_lookup(const struct registry *r, struct mac m)
+{
+	struct registry_match none = { NULL, 0, NULL };
+
+	if (r == NULL || mac_is_local(m) || mac_is_group(m))
+		return none;
+	for (size_t i = 0; i < nitems(r->blocks); i++) {
+		const struct block *b = block_find(&r->blocks[i], mac_u64(m) >> (48 - r->blocks[i].bits));
+
+		if (b != NULL)
+			return (struct registry_match){ r->names + b->name, r->blocks[i].bits, r->paths[b->file] };
+	}
+	return none;
+}
+
+const struct registry_file *
+registry_files(const struct registry *r, size_t *count)
+{
+	*count = r != NULL ? r->n_files : 0;
+	return r != NULL ? r->files : NULL;
+}
+
+/* ---- files */
+
+static char *
+file_read(const char *path, size_t *n, struct wall *mtime)
+{
+	FILE *f = fopen(path, "re");
+	struct stat st;
+	char *text = NULL;
+
+	if (f == NULL)
+		return NULL;
+	if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= FILE_OCTETS_MAX &&
+	    (text = malloc((size_t)st.st_size)) != NULL) {
+		*n = fread(text, 1, (size_t)st.st_size, f);
+		mtime->us = (int64_t)st.st_mtime * 1000000;
+	}
+	fclose(f);
+	return text;
+}
+
+/* ieee-data keeps the time of its download beside the files. */
+static void
+lastupdate(const char *path, struct wall *dated)
+{
+	const char *slash = strrchr(path, '/');
+	char beside[512], *text;
+	struct wall ignored;
+	uint64_t seconds;
+	size_t n;
+
+	if (slash == NULL || (size_t)snprintf(beside, sizeof beside, "%.*s/.lastupdate", (int)(slash - path), path) >= sizeof beside ||
+	    (text = file_read(beside, &n, &ignored)) == NULL)
+		return;
+	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		n--;
+	if (n < 20) {
+		char number[20];
+
+		memcpy(number, text, n);
+		number[n] = '\0';
+		if (num_parse(number, 1, 4102444800u, &seconds) == 0)
+			dated->us = (int64_t)seconds * 1000000;
+	}
+	free(text);
+}
+
+static bool
+file_add(struct registry *r, const char *path)
+{
+	struct wall dated = { 0 };
+	size_t n;
+	char *text = file_read(path, &n, &dated);
+	int rc;
+
+	if (text == NULL)
+		return false;
+	lastupdate(path, &dated);
+	if ((rc = registry_add(r, path, text, n, dated)) == -EINVAL)
+		log_warnx("%s: neither the IEEE's CSV nor Wireshark's manuf", path);
+	free(text);
+	return rc == 0;
+}
+
+struct registry *
+registry_load(const char *const *paths, size_t n, size_t *missing)
+{
+	struct registry *r = registry_new();
+
+	*missing = 0;
+	for (size_t i = 0; r != NULL && i < n; i++) {
+		static const char *const siblings[] = { "mam.csv", "oui36.csv" };
+		const char *slash = strrchr(paths[i], '/');
+		char beside[512];
+
+		if (!file_add(r, paths[i])) {
+			log_warnx("registry %s cannot be read", paths[i]);
+			(*missing)++;
+		}
+		for (size_t k = 0; slash != NULL && strcmp(slash, "/oui.csv") == 0 && k < nitems(siblings); k++) {
+			snprintf(beside, sizeof beside, "%.*s/%s", (int)(slash - paths[i]), paths[i], siblings[k]);
+			file_add(r, beside);
+		}
+	}
+	if (r == NULL || r->no_memory) {
+		registry_free(r);
+		return NULL;
+	}
+	registry_finish(r);
+	return r;
+}
