@@ -153,6 +153,7 @@ done(void *arg, const struct poll_result *r)
 		summary(p, r);
 		if (r->error != NULL)
 			fprintf(stderr, "camtrapctl: %s: %s\n", p->address, r->error);
+		tables_free(r->tables);
 		return;
 	}
 	if ((j = probe_json(r->tables, r->requests)) == NULL || json_dumpf(j, stdout, PROBE_JSON_FLAGS) < 0) {
@@ -161,6 +162,7 @@ done(void *arg, const struct poll_result *r)
 	}
 	putchar('\n');
 	json_decref(j);
+	tables_free(r->tables);
 }
 
 static void
