@@ -9,7 +9,7 @@
 #include "base/num.h"
 #include "base/text.h"
 
-#define OCTETS_MAX 255
+#define OCTETS_MAX 512
 
 const char *
 row_table_word(unsigned table)

@@ -23,7 +23,7 @@ const char *row_table_word(unsigned table);
 /* What the switch says of an FDB entry; values of dot1dTpFdbStatus. */
 enum fdb_status { FDB_UNSAID, FDB_OTHER, FDB_INVALID, FDB_LEARNED, FDB_SELF, FDB_MGMT };
 
-/* Text from the switch: octets as they came (at most 255 are kept), cleaned only where it is used (text_clean). Owned. */
+/* Text from the switch: octets as they came (at most 512 are kept), cleaned only where it is used (text_clean). Owned. */
 struct octets { uint8_t *p; size_t n; };
 
 struct row_system {
@@ -97,7 +97,7 @@ void	row_pack(struct buf *b, const struct row *r);
 int	row_unpack(const uint8_t *p, size_t n, struct row *r);
 void	row_free(struct row *r);
 
-/* Copies at most 255 octets, without NULs and blanks at the end. false: out of memory. */
+/* Copies at most 512 octets, without NULs and blanks at the end. false: out of memory. */
 bool	octets_set(struct octets *o, const void *p, size_t n);
 void	octets_free(struct octets *o);
 /* Cleaned into `out` (text_clean). Returns `out`. */

@@ -8,7 +8,7 @@
 #include "base/num.h"
 
 enum phase { POLL_IDLE, POLL_PROBE, POLL_STEPS, POLL_CLOSE, POLL_PING };
-enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100, PING_CS_SLACK = 5 * SECONDS_CS };
+enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100 };
 
 static const uint32_t sys_descr[] = { 1, 3, 6, 1, 2, 1, 1, 1, 0 }, sys_object_id[] = { 1, 3, 6, 1, 2, 1, 1, 2, 0 },
 	sys_uptime[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
@@ -129,6 +129,7 @@ close_done(void *arg, enum snmp_result r)
 	if (p->rebooted) {
 		p->error[0] = '\0';
 		because(p, "sysUpTime", "went back during the poll: the switch has restarted");
+		tables_distrust(p->tables);	/* what is missing may only be not learned again */
 	}
 	if (tables_join(p->tables) < 0) {
 		because(p, "poll", "out of memory");
@@ -306,12 +307,12 @@ poll_ping(struct poll *p)
 	const uint32_t *oid = sys_uptime;
 	size_t n = nitems(sys_uptime);
 
-	if (p->phase != POLL_IDLE || p->n == 0)
+	if (p->phase != POLL_IDLE)
 		return;
 	begin(p, POLL_PING);
-	p->current = p->works >= 0 ? (size_t)p->works : p->tried++ % p->n;
-	if (peer_of(p, p->current) == NULL) {
-		p->phase = POLL_IDLE;
+	p->current = p->works >= 0 ? (size_t)p->works : p->n > 0 ? p->tried++ % p->n : 0;
+	if (p->n == 0 || peer_of(p, p->current) == NULL) {
+		poll_end(p, SWITCH_UNREACHABLE, NULL);
 		return;
 	}
 	snmp_peer_tries(p->peer[p->current], 1);

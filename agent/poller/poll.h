@@ -17,7 +17,7 @@ struct poll_result {
 	uint32_t	 requests, timeouts;
 	struct wall	 started, finished;
 };
-/* Once per poll_start(), never from inside it. */
+/* Once per poll_start() or poll_ping(); from inside it only when not one credential can be used. */
 typedef void poll_done_fn(void *arg, const struct poll_result *r);
 
 /* Borrows `sw` and `conf` (credentials). NULL: out of memory. */

@@ -513,10 +513,16 @@ tables_rows(const struct tables *t, size_t *n)
 	return t->rows;
 }
 
+void
+tables_distrust(struct tables *t)
+{
+	t->distrusted = true;
+}
+
 unsigned
 tables_complete(const struct tables *t)
 {
-	return t->complete;
+	return t->distrusted ? 0 : t->complete;
 }
 
 uint32_t

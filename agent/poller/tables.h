@@ -33,6 +33,9 @@ void		 tables_step_done(struct tables *t, size_t step, bool ok, const char *why)
 /* Maps ports and VLANs and makes the rows. Call once, after the last step. 0 or -ENOMEM. */
 int		 tables_join(struct tables *t);
 
+/* The switch restarted in between: every kind is incomplete, so that nothing is taken as gone. */
+void		 tables_distrust(struct tables *t);
+
 /* After tables_join(). Borrowed. */
 const struct row *tables_rows(const struct tables *t, size_t *n);
 unsigned	 tables_complete(const struct tables *t);	/* ROW_BIT()s */

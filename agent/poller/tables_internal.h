@@ -40,6 +40,7 @@ struct note { const char *kind, *text; uint32_t count; };
 struct tables {
 	uint32_t	 max_rows;
 	unsigned	 complete;
+	bool		 distrusted;
 	bool		 joined, no_memory;
 	/* objects */
 	struct cell	*cells;

@@ -52,7 +52,7 @@ send_error(struct views *v, uint32_t id, const char *text)
 
 /* ---- from the store */
 
-struct collect { const struct filter *filter; json_t *list; };
+struct collect { const struct filter *filter; json_t *list; size_t seen; uint32_t last; };
 
 static int
 device_each(void *arg, const struct detection *d)
@@ -69,6 +69,8 @@ event_each(void *arg, const struct event *e)
 {
 	struct collect *c = arg;
 
+	c->seen++;
+	c->last = e->sequence;
 	if (filter_event(c->filter, e))
 		json_array_append_new(c->list, event_json(e));
 	return 0;
@@ -155,6 +157,7 @@ static void
 answer_events(struct views *v, uint32_t id, const struct filter *f, const json_t *request)
 {
 	struct collect c = { .filter = f, .list = json_array() };
+	json_t *doc;
 	json_int_t after = json_integer_value(json_object_get(request, "after")), limit = json_integer_value(json_object_get(request, "limit"));
 
 	if (limit <= 0)
@@ -169,7 +172,11 @@ answer_events(struct views *v, uint32_t id, const struct filter *f, const json_t
 		send_error(v, id, "the store cannot be read");
 		return;
 	}
-	send_document(v, id, list_document("events", c.list));
+	if ((doc = list_document("events", c.list)) != NULL) {	/* where a reader goes on */
+		json_object_set_new(doc, "after", json_integer(c.seen > 0 ? (json_int_t)c.last : after));
+		json_object_set_new(doc, "more", json_boolean(c.seen == (size_t)limit));
+	}
+	send_document(v, id, doc);
 }
 
 /* ---- from the engine */

@@ -11,7 +11,6 @@ import sys
 import tempfile
 
 KNOWN_NOT_YET = {
-    'eltex-mes23xx_mes2324b': 'sysName of 456 octets, a hex dump (an artefact; LLDP allows 255): rows keep 255',
     'fs-centec_s5850-48s2q4c': 'its MACs were made group addresses; no station has one, so they are dropped',
     'fs-switch_s3900-24t4s': 'management addresses that are MACs: struct row_neighbour keeps IP addresses only',
     'nxos_n3k-3064pq': 'management and CDP addresses that are not IP (the latter made up by the recorder)',

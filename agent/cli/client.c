@@ -1,0 +1,152 @@
+/* agent/cli/client.c: one connection per question; waits at most 70 s between two pieces of an answer. */
+#include "cli/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/num.h"
+
+#define SILENT_MS 70000
+
+/* A connected descriptor, or a negative errno-like code. */
+static int
+connect_to(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd, rc;
+
+	if (strlen(path) >= sizeof un.sun_path)
+		return -ENAMETOOLONG;
+	memcpy(un.sun_path, path, strlen(path) + 1);
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&un, sizeof un) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static int
+send_line(int fd, const char *line)
+{
+	struct buf b = { 0 };
+	int rc = 0;
+
+	put_bytes(&b, line, strlen(line));
+	put_u8(&b, '\n');
+	for (size_t at = 0; !b.bad && at < b.len;) {
+		ssize_t n = send(fd, b.p + at, b.len - at, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			rc = -errno;
+			break;
+		}
+		at += (size_t)n;
+	}
+	if (b.bad)
+		rc = -ENOMEM;
+	buf_free(&b);
+	return rc;
+}
+
+/* To the end of the connection. */
+static int
+read_all(int fd, struct buf *out)
+{
+	static char piece[65536];
+
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		int rc = poll(&p, 1, SILENT_MS);
+		ssize_t n;
+
+		if (rc < 0 && errno == EINTR)
+			continue;
+		if (rc <= 0)
+			return rc == 0 ? -ETIMEDOUT : -errno;
+		n = recv(fd, piece, sizeof piece, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? 0 : -errno;
+		put_bytes(out, piece, (size_t)n);
+		if (out->bad)
+			return -ENOMEM;
+	}
+}
+
+/* What the daemon's words mean for the exit code. */
+static int
+status_of_error(const char *text)
+{
+	static const struct { const char *start; int status; } known[] = {
+		{ "the engine does not answer", EXIT_NO_DAEMON }, { "the store is not there", EXIT_NO_DAEMON }, { "no such", EXIT_NOTHING },
+		{ "no poll ended", EXIT_PARTIAL }, { "the store cannot be read", EXIT_PARTIAL }, { "out of memory", EXIT_PARTIAL },
+	};
+
+	for (size_t i = 0; i < nitems(known); i++)
+		if (strncmp(text, known[i].start, strlen(known[i].start)) == 0)
+			return known[i].status;
+	return EXIT_REFUSED;
+}
+
+static json_t *
+document_checked(const struct buf *in, int *status)
+{
+	json_error_t where;
+	json_t *doc = json_loadb((const char *)in->p, in->len, 0, &where), *error;
+
+	if (doc == NULL) {
+		fprintf(stderr, "camtrapctl: the daemon's answer is not whole (%zu octets)\n", in->len);
+		*status = EXIT_PARTIAL;
+		return NULL;
+	}
+	error = json_object_get(doc, "error");
+	if (json_is_string(error) && json_object_size(doc) == 2) {
+		fprintf(stderr, "camtrapctl: %s\n", json_string_value(error));
+		*status = status_of_error(json_string_value(error));
+		json_decref(doc);
+		return NULL;
+	}
+	*status = EXIT_DONE;
+	return doc;
+}
+
+json_t *
+client_ask(const char *socket_path, json_t *request, int *status)
+{
+	char *line = json_dumps(request, JSON_COMPACT);
+	struct buf in = { 0 };
+	json_t *doc = NULL;
+	int fd = connect_to(socket_path), rc = fd;
+
+	json_decref(request);
+	if (line == NULL)
+		rc = -ENOMEM;
+	if (rc >= 0 && (rc = send_line(fd, line)) >= 0)
+		rc = read_all(fd, &in);
+	if (rc >= 0 && in.len == 0)
+		rc = -ECONNRESET;
+	if (rc < 0) {
+		fprintf(stderr, "camtrapctl: the daemon does not answer on %s: %s\n", socket_path, strerror(-rc));
+		*status = rc == -EACCES || rc == -EPERM ? EXIT_REFUSED : EXIT_NO_DAEMON;
+	} else {
+		doc = document_checked(&in, status);
+	}
+	if (fd >= 0)
+		close(fd);
+	buf_free(&in);
+	free(line);
+	return doc;
+}

@@ -1,0 +1,12 @@
+/* agent/cli/render.h: documents of the daemon as tables for people, as CSV or as they are. */
+#ifndef CAMTRAPD_CLI_RENDER_H
+#define CAMTRAPD_CLI_RENDER_H
+#include <jansson.h>
+
+enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON };
+
+/* Prints the answer to `command`; returns the exit code: 1 when a list is empty, 5 when an order was not carried out in time. */
+int	render(const char *command, const json_t *doc, enum format format);
+/* Events without the header line, for --follow. */
+void	render_more_events(const json_t *doc, enum format format);
+#endif
