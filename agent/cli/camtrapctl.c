@@ -19,7 +19,7 @@
 #define CONF_DEFAULT CAMTRAPD_SYSCONFDIR "/camtrapd.conf"
 #define SOCKET_DEFAULT "/run/camtrapd/control.sock"
 #define MIB_ROOT_DEFAULT "1.3.6.1.4.1.8072.9999.9999.7162"
-#define PAGE 1000
+#define PAGE 10000			/* the most that views gives at once: the newest ones */
 #define FOLLOW_S 2
 
 struct ctl {
@@ -125,7 +125,7 @@ cmd_find(struct ctl *c, int argc, char **argv)
 	return cmd_simple(c, argc, argv, 1, 1);
 }
 
-/* Events come in pages; with `follow` the last page is asked for again. */
+/* The newest events, oldest first; with `follow` those after the last one are asked for again and again. */
 static int
 events_run(struct ctl *c, json_t *filters, bool follow)
 {

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/num.h"
 #include "base/text.h"
 #include "cli/client.h"
 #include "config/conf.h"
@@ -22,21 +23,29 @@ complain(void *arg, const char *line)
 		fprintf(stderr, "%s\n", line);
 }
 
-/* The named file must be right; without one, the defaults that an empty file has. */
+/* The named file must be right; without one, defaults and the policies that are installed. */
 static struct conf *
 conf_for_classify(const char *path)
 {
+	static const char *const folders[] = { CAMTRAPD_SYSCONFDIR "/policy.d/", CAMTRAPD_DATADIR "/policy.d/" };
 	char name[64];
 	struct conf *c;
 	int fd;
 
 	if (path != NULL)
 		return conf_load(path, complain, NULL);
+	/* Its mistakes are not told: it may only be that its secrets are root's. */
 	if (access(CAMTRAPD_SYSCONFDIR "/camtrapd.conf", R_OK) == 0
-	    && (c = conf_load(CAMTRAPD_SYSCONFDIR "/camtrapd.conf", complain, name)) != NULL)
+	    && (c = conf_load(CAMTRAPD_SYSCONFDIR "/camtrapd.conf", complain, &fd)) != NULL)
 		return c;
 	if ((fd = memfd_create("defaults", MFD_CLOEXEC)) < 0)
 		return NULL;
+	for (size_t i = 0; i < nitems(folders); i++) {
+		if (access(folders[i], R_OK | X_OK) == 0) {
+			dprintf(fd, "policy = [ \"%s\" ];\n", folders[i]);
+			break;
+		}
+	}
 	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
 	c = conf_load(name, complain, NULL);
 	close(fd);

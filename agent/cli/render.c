@@ -82,11 +82,12 @@ list_print(const json_t *list, const struct column *columns, size_t n, enum form
 	table_free(t);
 }
 
+/* The first ones for people, all for CSV. */
 static const struct column device_columns[] = {
 	{ "ID", "id" }, { "MAC", "mac" }, { "VENDOR", "vendor" }, { "PRESENCE", "presence" }, { "HANDLING", "handling" },
-	{ "SEVERITY", "severity" }, { "CONFIDENCE", "confidence" }, { "SITE", "site" }, { "SWITCH", "location.switch" },
-	{ "PORT", "location.port" }, { "VLAN", "location.vlan" }, { "IP", "ip" }, { "FIRST SEEN", "firstSeen" },
-	{ "LAST SEEN", "lastSeen" }, { "POLICIES", "policies" }, { "WHERE", "location.reason" },
+	{ "SEVERITY", "severity" }, { "SITE", "site" }, { "SWITCH", "location.switch" }, { "PORT", "location.port" },
+	{ "VLAN", "location.vlan" }, { "VERDICT", "location.verdict" }, { "IP", "ip" }, { "CONFIDENCE", "confidence" },
+	{ "FIRST SEEN", "firstSeen" }, { "LAST SEEN", "lastSeen" }, { "POLICIES", "policies" },
 };
 static const struct column switch_columns[] = {
 	{ "NAME", "name" }, { "ADDRESS", "address" }, { "SITE", "site" }, { "STATE", "state" }, { "LAST POLL", "lastPoll" },
@@ -141,11 +142,11 @@ tree_print(const json_t *doc, enum format format)
 	table_free(t);
 }
 
-static const struct { const char *command, *list; const struct column *columns; size_t n; } lists[] = {
-	{ "devices", "devices", device_columns, nitems(device_columns) },
-	{ "switches", "switches", switch_columns, nitems(switch_columns) },
-	{ "find", "stations", station_columns, nitems(station_columns) },
-	{ "events", "events", event_columns, nitems(event_columns) },
+static const struct { const char *command, *list; const struct column *columns; size_t n, people; } lists[] = {
+	{ "devices", "devices", device_columns, nitems(device_columns), 11 },
+	{ "switches", "switches", switch_columns, nitems(switch_columns), nitems(switch_columns) },
+	{ "find", "stations", station_columns, nitems(station_columns), nitems(station_columns) },
+	{ "events", "events", event_columns, nitems(event_columns), nitems(event_columns) },
 };
 
 static int
@@ -176,7 +177,8 @@ render(const char *command, const json_t *doc, enum format format)
 	}
 	for (size_t i = 0; i < nitems(lists); i++) {
 		if (strcmp(lists[i].command, command) == 0) {
-			list_print(json_object_get(doc, lists[i].list), lists[i].columns, lists[i].n, format);
+			list_print(json_object_get(doc, lists[i].list), lists[i].columns,
+			    format == FORMAT_CSV ? lists[i].n : lists[i].people, format);
 			return status_of(command, doc);
 		}
 	}

@@ -241,7 +241,8 @@ static const struct { const char *name; bool store; } commands[] = {
 static void
 request_checked(struct views *v, uint32_t id, uint32_t uid, const json_t *o)
 {
-	const char *command = json_string_value(json_object_get(o, "command")), *argument = json_string_value(json_object_get(o, "argument")), *wrong;
+	const char *command = json_string_value(json_object_get(o, "command")), *wrong;
+	const char *argument = json_string_value(json_object_get(o, "argument"));
 	struct filter f;
 	size_t i = 0;
 
