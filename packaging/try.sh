@@ -115,9 +115,9 @@ if [ -n "$switch" ]; then
 	exit 0
 fi
 
-say "Plugging a camera (44:19:b6:12:34:56) into acc-007, port 5"
+say "Plugging a camera (44:19:b6:12:34:56) into acc-007, port 4"
 plugged=$(date +%s%3N)
-printf 'plug acc-007 5 44:19:b6:12:34:56 vlan 20 lldp HIKVISION DS-2CD2143G2-I ip 10.20.0.77\n' |
+printf 'plug acc-007 4 44:19:b6:12:34:56 vlan 20 lldp HIKVISION DS-2CD2143G2-I ip 10.20.0.77\n' |
 	python3 -c 'import socket, sys
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(sys.stdin.buffer.read()); s.recv(4096)' "$lab/campus.sock"
 arrived=false

@@ -210,7 +210,7 @@ class Lab:
 
     def pid_of(self, role):
         """The process of a role, by its command line."""
-        out = subprocess.run(['pgrep', '-P', str(self.processes['camtrapd'].pid), '-f', f'--role {role}'], capture_output=True,
+        out = subprocess.run(['pgrep', '-P', str(self.processes['camtrapd'].pid), '-f', '--', f'--role {role}'], capture_output=True,
                              text=True).stdout.split()
         return int(out[0]) if out else None
 
