@@ -42,6 +42,8 @@ def main():
         lab.camtrapd()
         lab.wait(lab.swept, 60, 'no first sweep')
 
+        lab.wait(lambda: noc.events('heartbeat') and second.events('heartbeat'), 20, 'no heartbeat')
+        lab.devices()			# views opens the database at the first question
         rights(lab)
 
         noc.process.send_signal(signal.SIGSTOP)
