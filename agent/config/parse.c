@@ -27,7 +27,7 @@ load_intern(struct loader *l, const char *file)
 	return l->files.v[l->files.n - 1];
 }
 
-static char *
+static char *__attribute__((format(printf, 2, 0)))
 where_text(const struct where *w, const char *fmt, va_list ap)
 {
 	char number[32], *text = NULL, *line = NULL;
