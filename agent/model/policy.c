@@ -165,7 +165,7 @@ has_prefix(struct mac mac, const char *prefix)
 struct held {				/* what the rules say so far */
 	const struct policy_rule *by_block, *by_word;
 	const struct evidence	 *word;
-	unsigned		  sets;		/* bits */
+	uint64_t		  sets;		/* bits, one per set */
 };
 
 static const struct evidence *
@@ -197,22 +197,30 @@ hold_against(struct held *h, const struct policy_rule *r, unsigned set, const ch
 			return;
 		if (h->by_word == NULL)
 			h->by_word = r, h->word = word;
-		h->sets |= 1u << set;
+		h->sets |= 1ull << set;
 		return;
 	}
 	if (h->by_block == NULL || (r->cameras && !h->by_block->cameras))
 		h->by_block = r;
-	h->sets |= 1u << set;
+	h->sets |= 1ull << set;
 }
 
-/* Its own words name a maker that is on no list: a MED manufacturer that has nothing to do with the block's vendor. */
+/* The same maker by two names, such as "Ezviz (Hikvision)" and "Hikvision". */
 static bool
-speaks_of_another(const struct held *h, const struct evidence *ev, size_t n)
+same_maker(const char *a, const char *b)
+{
+	return strcasestr(a, b) != NULL || strcasestr(b, a) != NULL;
+}
+
+/* Its own words name another maker: one of another line, or a MED manufacturer that is neither vendor nor organisation. */
+static bool
+speaks_of_another(const struct held *h, const char *organisation, const struct evidence *ev, size_t n)
 {
 	if (h->by_word != NULL)
-		return strcmp(h->by_word->vendor, h->by_block->vendor) != 0;
+		return !same_maker(h->by_word->vendor, h->by_block->vendor);
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(ev[i].source, "lldp-med") == 0 && strcmp(ev[i].key, "maker") == 0)
+		if (strcmp(ev[i].source, "lldp-med") == 0 && strcmp(ev[i].key, "maker") == 0 &&
+		    !same_maker(ev[i].value, h->by_block->vendor) && (organisation == NULL || !same_maker(ev[i].value, organisation)))
 			return true;
 	return false;
 }
@@ -223,30 +231,33 @@ identify(const struct policies *p, const struct registry *r, struct mac mac, con
 	struct registry_match m = registry_lookup(r, mac);
 	struct verdict_of_maker v = { 0 };
 	struct held h = { 0 };
+	char value[41], owner[31];
 
-	for (size_t i = 0; i < p->n && i < POLICY_NAMES_MAX; i++)
+	for (size_t i = 0; i < p->n && i < SETS_MAX; i++)
 		for (size_t k = 0; k < p->sets[i].n; k++)
 			hold_against(&h, &p->sets[i].rules[k], (unsigned)i, m.organisation, mac, evidence, n);
 	if (h.sets == 0)
 		return v;
 	v.restricted = true;
-	for (size_t i = 0; i < p->n && i < POLICY_NAMES_MAX; i++)
-		if ((h.sets & 1u << i) != 0)
+	for (size_t i = 0; i < p->n && i < SETS_MAX && v.n_policies < POLICY_NAMES_MAX; i++)
+		if ((h.sets & 1ull << i) != 0)
 			v.policies[v.n_policies++] = p->sets[i].name;
 	text_cut(v.vendor, sizeof v.vendor, h.by_block != NULL ? h.by_block->vendor : h.by_word->vendor);
 	if (h.by_block != NULL) {
-		v.conflict = speaks_of_another(&h, evidence, n);
+		v.conflict = speaks_of_another(&h, m.organisation, evidence, n);
 		v.confidence = h.by_block->cameras || (h.by_word != NULL && !v.conflict) ? CONFIDENCE_CONFIRMED : CONFIDENCE_PROBABLE;
 		if (h.by_block->kind == RULE_PREFIX)
 			snprintf(v.reason, sizeof v.reason, "block %.20s is on the operator's list", h.by_block->match);
 		else
-			snprintf(v.reason, sizeof v.reason, "block %02x:%02x:%02x (MA-%c) is %.80s", mac.b[0], mac.b[1], mac.b[2],
-			    m.bits == 24 ? 'L' : m.bits == 28 ? 'M' : 'S', m.organisation);
+			snprintf(v.reason, sizeof v.reason, "block %02x:%02x:%02x%s (MA-%c) is %.80s", mac.b[0], mac.b[1], mac.b[2],
+			    m.bits == 24 ? "" : "…", m.bits == 24 ? 'L' : m.bits == 28 ? 'M' : 'S', m.organisation);
 	} else {
 		v.conflict = m.organisation != NULL;
 		v.confidence = mac_is_local(mac) ? CONFIDENCE_PROBABLE : CONFIDENCE_POSSIBLE;
-		snprintf(v.reason, sizeof v.reason, "calls itself \"%.40s\" (%.10s %.10s); the address is %.30s", h.word->value,
-		    h.word->source, h.word->key, mac_is_local(mac) ? "locally administered" : m.organisation != NULL ? m.organisation : "unregistered");
+		text_cut(value, sizeof value, h.word->value);
+		text_cut(owner, sizeof owner, mac_is_local(mac) ? "locally administered" : m.organisation != NULL ? m.organisation : "unregistered");
+		snprintf(v.reason, sizeof v.reason, "calls itself \"%s\" (%.10s %.10s); the address is %s", value, h.word->source, h.word->key,
+		    owner);
 	}
 	return v;
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "store/store_db.h"
 
 int
@@ -44,8 +45,9 @@ store_detections(struct store *s, int (*each)(void *arg, const struct detection 
 		struct msg_in m = msg_in_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
 		struct detection d;
 
-		rc = detection_decode(&m, &d) == 0 ? each(arg, &d) : -EIO;
-		if (rc != 0)
+		if (detection_decode(&m, &d) < 0)
+			log_error("a stored detection cannot be read and is passed over");
+		else if ((rc = each(arg, &d)) != 0)
 			break;
 	}
 	sqlite3_finalize(q);

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/log.h"
 #include "store/store_db.h"
 
 int
@@ -43,7 +43,9 @@ store_events(struct store *s, struct wall since, uint32_t after, size_t limit, i
 		struct msg_in m = msg_in_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
 		struct event e;
 
-		if ((rc = event_decode(&m, &e) == 0 ? each(arg, &e) : -EIO) != 0)
+		if (event_decode(&m, &e) < 0)
+			log_error("a stored event cannot be read and is passed over");
+		else if ((rc = each(arg, &e)) != 0)
 			break;
 	}
 	sqlite3_finalize(q);
@@ -80,7 +82,9 @@ store_outbox(struct store *s, int (*each)(void *arg, const struct outbox_row *r)
 		struct msg_in m = msg_in_of(sqlite3_column_blob(q, 3), (size_t)sqlite3_column_bytes(q, 3));
 
 		db_column_text(q, 1, r.receiver, sizeof r.receiver);
-		if ((rc = event_decode(&m, &r.event) == 0 ? each(arg, &r) : -EIO) != 0)
+		if (event_decode(&m, &r.event) < 0)
+			log_error("outbox row %lld cannot be read and is passed over", (long long)r.row);
+		else if ((rc = each(arg, &r)) != 0)
 			break;
 	}
 	sqlite3_finalize(q);

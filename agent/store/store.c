@@ -125,15 +125,18 @@ is_sound(struct store *s)
 static int
 db_open(struct store *s, const char *path, int flags)
 {
-	static const char settings[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-	    "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=67108864;";
-
 	if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return s->db != NULL ? db_failed(s) : -ENOMEM;
 	sqlite3_busy_timeout(s->db, 2000);
-	if ((flags & SQLITE_OPEN_READONLY) != 0)
-		return exec(s, "PRAGMA query_only=1");
-	return exec(s, settings);
+	return (flags & SQLITE_OPEN_READONLY) != 0 ? exec(s, "PRAGMA query_only=1") : 0;
+}
+
+/* Only for a file that is known to be ours: changing the journal mode writes to it. */
+static int
+db_settings(struct store *s)
+{
+	return exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
+	    "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=67108864;");
 }
 
 /* A fresh file gets its schema, an old one is migrated, a newer one is left alone. 1: it was fresh; 0; -EPROTO; -EBADMSG: not ours. */
@@ -230,10 +233,13 @@ store_open(struct store **out, const char *dir, struct wall now, struct store_op
 		    (rc = db_open(s, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) == 0)
 			rc = schema_judge(s);
 	}
+	if (rc >= 0) {
+		opened->created = rc == 1;
+		rc = db_settings(s) < 0 ? -EIO : rc;
+	}
 	umask(mask);
 	if (rc < 0)
 		return rc;
-	opened->created = rc == 1;
 	return epoch_read(s, now, rc == 1, &opened->epoch);
 }
 
