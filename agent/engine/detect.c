@@ -449,6 +449,7 @@ detect_polled(struct engine *e, struct sw *sw, bool complete, struct moment now)
 	/* The baseline is an act with a date. What is located here now was there before we looked. */
 	sw->baseline_at = now.wall;
 	sw->dirty = true;
+	sw->written = (struct mono){ 0 };	/* with the next batch: a crash must not take a second baseline */
 	for (size_t i = 0; i < e->n_findings; i++)
 		if (e->findings[i]->held)
 			detect_mac(e, e->findings[i]->d.mac, now);
@@ -489,6 +490,7 @@ detect_reachability(struct engine *e, struct sw *sw, struct moment now)
 	if (is_behind_dead(sw) || event_commit(e, &ev, NULL, NULL, now) == 0) {
 		sw->unreachable_told = lost;
 		sw->dirty = true;
+		sw->written = (struct mono){ 0 };
 	}
 }
 
