@@ -20,6 +20,9 @@ struct finding {
 struct flood { char switch_name[NAME_MAX_OCTETS]; uint32_t if_index; struct mono start; uint32_t count; bool told; };
 #define FLOODS_MAX 64
 
+/* A port whose conflict was told: it is told again only after it had ended. */
+struct told_conflict { uint64_t key; uint32_t if_index; bool still; };
+
 struct incoming;			/* a report on its way (engine.c) */
 
 /* A question that waits for something. */
@@ -48,6 +51,8 @@ struct engine {
 	bool			 ports_stale, all_stale;
 	bool			 swept;		/* every configured switch was asked once */
 	struct flood		 floods[FLOODS_MAX];
+	struct told_conflict	*conflicts;
+	size_t			 n_conflicts, cap_conflicts;
 	struct waiting		*waiting;
 	struct mono		 started, heartbeat_at, batch_at, prune_at;
 	struct wall		 started_wall, last_complete_sweep;

@@ -127,8 +127,8 @@ describe(const struct engine *e, struct mac mac, struct detection *d, struct wal
 	memcpy(d->vendor, v.vendor, sizeof d->vendor);
 	d->policies[0] = '\0';
 	for (size_t i = 0; i < v.n_policies; i++)
-		n += (size_t)snprintf(d->policies + n, n < sizeof d->policies ? sizeof d->policies - n : 0, "%s%s", i > 0 ? "," : "",
-		    v.policies[i]);
+		if (n + strlen(v.policies[i]) + 2 <= sizeof d->policies)	/* more names than fit: the first ones stand */
+			n += (size_t)snprintf(d->policies + n, sizeof d->policies - n, "%s%s", n > 0 ? "," : "", v.policies[i]);
 	d->confidence = v.confidence;
 	d->conflict = v.conflict;
 	memcpy(d->maker_reason, v.reason, sizeof d->maker_reason);

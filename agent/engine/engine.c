@@ -71,28 +71,55 @@ look_at_all(struct engine *e)
 		neighbours_changed(e, e->net.switches[i]);
 }
 
+static struct told_conflict *
+conflict_told(struct engine *e, uint64_t key, uint32_t if_index)
+{
+	for (size_t i = 0; i < e->n_conflicts; i++)
+		if (e->conflicts[i].key == key && e->conflicts[i].if_index == if_index)
+			return &e->conflicts[i];
+	return NULL;
+}
+
+static void
+conflict_tell(struct engine *e, const struct sw *sw, const struct port *p, struct moment now)
+{
+	struct told_conflict *c = conflict_told(e, sw->key, p->if_index);
+	struct event ev;
+
+	if (c != NULL) {
+		c->still = true;
+		return;
+	}
+	event_of_switch(e, sw, EVENT_CONFLICT, &ev);
+	ev.if_index = p->if_index;
+	memcpy(ev.port, p->name, sizeof ev.port);
+	memcpy(ev.alias, p->alias, sizeof ev.alias);
+	snprintf(ev.reason, sizeof ev.reason, "%s", reason_word(p->why));
+	snprintf(ev.text, sizeof ev.text, "%.32s %.24s: something there claims to be %.32s, which does not agree", sw->name, p->name,
+	    p->towards != NULL ? p->towards->name : "a polled switch");
+	if (array_grow((void **)&e->conflicts, e->n_conflicts, &e->cap_conflicts, sizeof *e->conflicts) == 0 &&
+	    event_commit(e, &ev, NULL, NULL, now) == 0)
+		e->conflicts[e->n_conflicts++] = (struct told_conflict){ sw->key, p->if_index, true };
+}
+
 static void
 conflicts_tell(struct engine *e, struct moment now)
 {
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->n_conflicts; i++)
+		e->conflicts[i].still = false;
 	for (size_t i = 0; i < e->net.n_switches; i++) {
-		struct sw *sw = e->net.switches[i];
+		const struct sw *sw = e->net.switches[i];
 
-		for (size_t k = 0; k < sw->n_ports; k++) {
-			const struct port *p = &sw->ports[k];
-			struct event ev;
-
-			if (p->why != REASON_CONFLICT_NEIGHBOUR && p->why != REASON_CONFLICT_MAC)
-				continue;
-			event_of_switch(e, sw, EVENT_CONFLICT, &ev);
-			ev.if_index = p->if_index;
-			memcpy(ev.port, p->name, sizeof ev.port);
-			memcpy(ev.alias, p->alias, sizeof ev.alias);
-			snprintf(ev.reason, sizeof ev.reason, "%s", reason_word(p->why));
-			snprintf(ev.text, sizeof ev.text, "%.32s %.24s: something there claims to be %.32s, which does not agree", sw->name,
-			    p->name, p->towards != NULL ? p->towards->name : "a polled switch");
-			event_commit(e, &ev, NULL, NULL, now);
-		}
+		for (size_t k = 0; k < sw->n_ports; k++)
+			if (sw->ports[k].why == REASON_CONFLICT_NEIGHBOUR || sw->ports[k].why == REASON_CONFLICT_MAC)
+				conflict_tell(e, sw, &sw->ports[k], now);
 	}
+	for (size_t i = 0; i < e->n_conflicts; i++)
+		if (e->conflicts[i].still)
+			e->conflicts[kept++] = e->conflicts[i];
+	e->n_conflicts = kept;
 }
 
 static void
@@ -453,6 +480,7 @@ engine_free(struct engine *e)
 		free(e->findings[i]);
 	free(e->findings);
 	free(e->changed);
+	free(e->conflicts);
 	net_free(&e->net);
 	outbox_free(e->outbox);
 	conf_free(e->conf);
