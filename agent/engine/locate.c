@@ -31,7 +31,7 @@ say(struct location *l, enum verdict v, enum reason r, const char *text)
 struct views_of {
 	const struct sighting	*edge[CANDIDATES_MAX], *up[CANDIDATES_MAX], *portless;
 	size_t			 n_edge, n_up;
-	bool			 more;		/* there were more than fit */
+	bool			 more_edge, more_up;	/* there were more than fit; any number of uplinks may see a station */
 };
 
 static void
@@ -62,9 +62,9 @@ sort_views(const struct station *st, struct views_of *v)
 		if (s->if_index == 0)
 			v->portless = s;
 		else if (p != NULL && p->uplink)
-			keep(v->up, &v->n_up, s, &v->more);
+			keep(v->up, &v->n_up, s, &v->more_up);
 		else
-			keep(v->edge, &v->n_edge, s, &v->more);
+			keep(v->edge, &v->n_edge, s, &v->more_edge);
 	}
 }
 
@@ -110,7 +110,7 @@ among_edges(struct location *l, const struct views_of *v)
 	for (size_t i = 0; i < v->n_edge; i++)
 		if (v->edge[i] != newest && v->edge[i]->since_us == newest->since_us)
 			unique = false;
-	if (unique && !v->more)
+	if (unique && !v->more_edge)
 		at_edge(l, newest);
 	else
 		say(l, VERDICT_UNKNOWN, REASON_SEVERAL_PORTS, "several ports show it and none of them is newer");
@@ -180,7 +180,7 @@ locate(const struct net *n, struct mac mac, struct location *out)
 	memset(out, 0, sizeof *out);
 	if (st != NULL)
 		sort_views(st, &v);
-	if (v.n_edge == 1 && !v.more)
+	if (v.n_edge == 1)
 		at_edge(out, v.edge[0]);
 	else if (v.n_edge > 0)
 		among_edges(out, &v);
