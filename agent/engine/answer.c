@@ -431,7 +431,7 @@ answer_test(struct engine *e, const struct msg_query *q, struct moment now)
 		if (strcmp(e->conf->receivers[i].name, q->argument) != 0)
 			continue;
 		event_of_agent(EVENT_HEARTBEAT, SEVERITY_INFO, "test from camtrapctl", &ev);
-		if (event_commit(e, &ev, NULL, q->argument, now) < 0)
+		if (event_commit(e, &ev, q->argument, now) < 0)
 			answer_error(e, q->id, "the test notification cannot be kept", NULL);
 		else
 			wait_for(e, q, TEST_MS, 0, ev.id, now);

@@ -1,6 +1,7 @@
 /* agent/engine/core.h: what the files of the engine share: its state. Only this folder includes it. */
 #ifndef CAMTRAPD_CORE_H
 #define CAMTRAPD_CORE_H
+#include "base/map.h"
 #include "engine/engine.h"
 #include "engine/net.h"
 #include "engine/outbox.h"
@@ -13,17 +14,20 @@ struct finding {
 	uint32_t	 asks;		/* polls asked for on its way down the tree */
 	struct wall	 seen_at;	/* when the report that showed it had ended */
 	uint32_t	 absent_polls;	/* complete polls of its switch without it */
-	struct wall	 present_since;
+	struct mono	 shown;		/* when its place showed it last */
 	bool		 dirty;		/* changed without an event: to be written with the next batch */
+	struct sw	*at;		/* whose list it is in; NULL: engine.nowhere */
+	struct finding	*next_at;
 };
 
-struct flood { char switch_name[NAME_MAX_OCTETS]; uint32_t if_index; struct mono start; uint32_t count; bool told; };
+/* How many single alarms a port had in its minute. */
+struct flood { char switch_name[NAME_MAX_OCTETS]; uint32_t if_index; struct mono start; uint32_t count; };
 #define FLOODS_MAX 64
 
-/* A port whose conflict was told: it is told again only after it had ended. */
+/* A port whose conflict was told: it is told again only after it had ended. Kept over restarts. */
 struct told_conflict { uint64_t key; uint32_t if_index; bool still; };
 
-struct incoming;			/* a report on its way (engine.c) */
+struct incoming;			/* a report on its way (reports.c) */
 
 /* A question that waits for something. */
 struct waiting {
@@ -43,17 +47,28 @@ struct engine {
 	uint32_t		 epoch;
 	struct net		 net;
 	struct outbox		*outbox;
-	struct finding		**findings;	/* in order of id */
+	struct finding		**findings;	/* in order of their making */
 	size_t			 n_findings, cap_findings;
+	struct finding		*nowhere;	/* those whose place names no polled switch */
+	struct map		 by_mac;	/* findings */
+	struct map		 by_block;	/* organisation of the registry to whether some policy is about it (detect.c) */
+	struct outbox_row	*pending;	/* of the change being written (events.c) */
+	size_t			 n_pending, cap_pending;
 	struct incoming		*incoming;
 	uint64_t		*changed;	/* MACs to look at */
 	size_t			 n_changed, cap_changed;
-	bool			 ports_stale, all_stale;
+	bool			 all_stale;	/* the policies or the registry changed: everything known is looked at again */
+	bool			 conflicts_owed;	/* one could not be written: tried again */
+	bool			 summaries_owed;	/* there may be findings that a summary or a macFlood still has to count */
+	bool			 prefix_rules;	/* the policies have rules about address blocks of the operator's own */
 	bool			 swept;		/* every configured switch was asked once */
+	enum { POLICY_SAME, POLICY_SINCE_LAST_RUN, POLICY_NOW } policy;	/* why a device may be found that was there before */
+	struct mono		 topology_at;	/* not before this the next pass over all ports */
 	struct flood		 floods[FLOODS_MAX];
 	struct told_conflict	*conflicts;
 	size_t			 n_conflicts, cap_conflicts;
 	struct waiting		*waiting;
+	struct moment		 loading;	/* when this run began */
 	struct mono		 started, heartbeat_at, batch_at, prune_at;
 	struct wall		 started_wall, last_complete_sweep;
 	bool			 store_ok;
@@ -67,21 +82,72 @@ enum engine_counter { CNT_REPORTS, CNT_REPORTS_DROPPED, CNT_RESYNCS, CNT_EVENTS,
 /* detect.c */
 /* Looks at one MAC again: is it restricted, where is it, is there something to tell. */
 void		 detect_mac(struct engine *e, struct mac mac, struct moment now);
+/* The registry or a rule about addresses says that it is of a restricted maker; what its neighbours say is not asked. */
+bool		 detect_by_block(struct engine *e, struct mac mac);
 /* A poll of `sw` was applied: its baseline, what is absent from it. */
 void		 detect_polled(struct engine *e, struct sw *sw, bool complete, struct moment now);
 void		 detect_reachability(struct engine *e, struct sw *sw, struct moment now);
-/* Held findings whose time has come. Milliseconds until the next. */
+/* An ARP or ND table says the address of a finding. */
+void		 detect_address(struct engine *e, struct mac mac, const struct ip *ip);
+/* The switch is not configured any more: what hangs there cannot be asked for. */
+void		 detect_forget(struct engine *e, struct sw *sw);
+/* Held findings whose time has come, summaries owed. Milliseconds until the next. */
 int64_t		 detect_tick(struct engine *e, struct moment now);
-struct finding	*finding_of(const struct engine *e, struct mac mac);
-struct finding	*finding_add(struct engine *e, const struct detection *d);	/* NULL: out of memory */
 
-/* events.c */
-/* Fills in id, sequence, epoch and time; writes the detection (NULL: none), the event and an outbox row per receiver in one
- * transaction; hands the rows to the outbox. 0, or negative: nothing happened, try again later. `only`: one receiver. */
-int		 event_commit(struct engine *e, struct event *ev, const struct detection *d, const char *only, struct moment now);
+/* findings.c */
+struct finding	*finding_of(const struct engine *e, struct mac mac);
+struct finding	*finding_add(struct engine *e, const struct detection *d, struct moment now);	/* NULL: out of memory */
+/* The finding is what `d` says now, in the list of the switch it is at. */
+void		 finding_take(struct engine *e, struct finding *f, const struct detection *d);
+/* It is on the list of no switch from now on. */
+void		 finding_leave(struct engine *e, struct finding *f);
+/* Existing stock, and what a changed policy brings up, on sites that are not paged one by one: part of its switch's summary. */
+bool		 is_quiet(const struct engine *e, const struct detection *d);
+bool		 is_placed(const struct location *l);
+
+/* summary.c */
+/* False: the port had its eight single alarms in this minute; a macFlood will count this one. */
+bool		 port_may_alarm(struct engine *e, const struct finding *f, struct moment now);
+/* Tells what is owed. Milliseconds until more may be. */
+int64_t		 summaries_tell(struct engine *e, struct moment now);
+/* The one of `sw`, unless something there is still held. */
+void		 summary_tell(struct engine *e, struct sw *sw, struct moment now);
+
+/* conflicts.c */
+/* After uplinks_decide(): conflicts that are new are told, those that ended forgotten. */
+void		 conflicts_tell(struct engine *e, struct moment now);
+int		 conflicts_load(struct engine *e);
+
+/* events.c: a change is begun, gets its detections and events, and ends on disk whole or not at all; receivers hear of it only
+ * afterwards. Each returns 0 or an error of store.h, and change_end() takes that error and undoes what was begun. */
+int		 change_begin(struct engine *e);
+int		 change_detection(struct engine *e, struct detection *d);	/* gives it its id if it has none */
+/* Fills in id, sequence, epoch and time, and adds a row per receiver. `only`: for that receiver alone; NULL: all. */
+int		 change_event(struct engine *e, struct event *ev, const char *only, struct moment now);
+int		 change_end(struct engine *e, int rc, const char *what, struct moment now);
+int		 event_commit(struct engine *e, struct event *ev, const char *only, struct moment now);	/* a change of one event */
 void		 event_of_finding(const struct engine *e, const struct finding *f, enum event_type type, struct event *ev);
 void		 event_of_switch(const struct engine *e, const struct sw *sw, enum event_type type, struct event *ev);
 void		 event_of_agent(enum event_type type, enum severity severity, const char *text, struct event *ev);
+
+/* work.c */
+/* Does what changes have left to do, unless the next pass over all ports has to be waited for. */
+void		 work(struct engine *e, struct moment now);
+/* To be looked at with the next work(); `arg` is the engine. */
+void		 mac_changed(void *arg, struct mac mac);
+void		 neighbours_changed(struct engine *e, const struct sw *sw);
+struct net_listener listener(struct engine *e);
+/* New policies or a new registry are in e->conf and e->registry. */
+void		 policies_taken(struct engine *e);
+/* Other ones than were remembered, or it is not known. */
+bool		 policies_differ(struct engine *e);
+void		 policies_remember(struct engine *e);
+
+/* engine.c */
+int		 switch_write(struct engine *e, struct sw *sw);	/* in an open change */
+
+/* reports.c */
+void		 reports_free(struct engine *e);
 
 /* answer.c */
 void		 answer_query(struct engine *e, const struct msg_query *q, struct moment now);

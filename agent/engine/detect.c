@@ -1,91 +1,18 @@
 /* agent/engine/detect.c: the life of a detection: when a MAC is a finding, when it is told, moved, gone and back. Time comes in. */
+#include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "base/num.h"
 #include "base/text.h"
 #include "engine/core.h"
+#include "engine/evidence.h"
 #include "engine/locate.h"
 
 #define HOLD_MS 15000			/* the longest wait for the switches behind uplinks before a finding is told */
+#define SWEEP_WAIT_MS 30000		/* from then on a single station on its port is told, though some switch was never asked */
+#define HELD_AGAIN_MS 1000
 #define ASK_MAX 16
-#define ALARMS_PER_PORT 8
-#define FLOOD_MS 60000
-
-struct finding *
-finding_of(const struct engine *e, struct mac mac)
-{
-	for (size_t i = 0; i < e->n_findings; i++)
-		if (mac_eq(e->findings[i]->d.mac, mac))
-			return e->findings[i];
-	return NULL;
-}
-
-struct finding *
-finding_add(struct engine *e, const struct detection *d)
-{
-	struct finding *f;
-
-	if (array_grow((void **)&e->findings, e->n_findings, &e->cap_findings, sizeof(struct finding *)) < 0 ||
-	    (f = calloc(1, sizeof *f)) == NULL)
-		return NULL;
-	f->d = *d;
-	f->present_since = d->first_seen;
-	e->findings[e->n_findings++] = f;
-	return f;
-}
-
-/* ---- evidence */
-
-static void
-evidence_add(struct detection *d, const char *source, const char *key, const struct octets *value, struct wall at)
-{
-	struct evidence ev = { .at = at };
-
-	octets_text(value, ev.value, sizeof ev.value);
-	if (ev.value[0] == '\0')
-		return;
-	text_cut(ev.source, sizeof ev.source, source);
-	text_cut(ev.key, sizeof ev.key, key);
-	for (size_t i = 0; i < d->n_evidence; i++)
-		if (strcmp(d->evidence[i].source, ev.source) == 0 && strcmp(d->evidence[i].key, ev.key) == 0 &&
-		    strcmp(d->evidence[i].value, ev.value) == 0)
-			return;
-	if (d->n_evidence < EVIDENCE_MAX)
-		d->evidence[d->n_evidence++] = ev;
-}
-
-/* What a neighbour on the station's own port says of itself: it is the station if it carries its MAC, or if both are alone. */
-static void
-evidence_of_port(const struct sw *sw, const struct port *p, struct detection *d, struct wall at)
-{
-	size_t on_port = 0;
-
-	for (size_t i = 0; i < sw->n_neighbours; i++)
-		on_port += sw->neighbours[i].neighbour.if_index == p->if_index;
-	for (size_t i = 0; i < sw->n_neighbours; i++) {
-		const struct row_neighbour *nb = &sw->neighbours[i].neighbour;
-		struct mac chassis = { 0 }, port = { 0 };
-
-		octets_mac(&nb->chassis, &chassis);
-		octets_mac(&nb->port, &port);
-		if (nb->if_index != p->if_index)
-			continue;
-		if (!mac_eq(chassis, d->mac) && !mac_eq(port, d->mac) && (on_port > 1 || p->stations > 1))
-			continue;
-		evidence_add(d, "lldp", "sysName", &nb->sys_name, at);
-		evidence_add(d, "lldp", "sysDesc", &nb->sys_desc, at);
-		evidence_add(d, "lldp", "portDesc", &nb->port_desc, at);
-		evidence_add(d, "cdp", "platform", &nb->platform, at);
-		evidence_add(d, "lldp-med", "maker", &nb->med_maker, at);
-		evidence_add(d, "lldp-med", "model", &nb->med_model, at);
-		evidence_add(d, "lldp-med", "serial", &nb->med_serial, at);
-		if (nb->n_mgmt > 0 && d->ip.family == 0 && !ip_is_special(&nb->mgmt[0]))
-			d->ip = nb->mgmt[0];
-	}
-}
 
 /* ---- what the facts say now */
 
@@ -95,7 +22,7 @@ severity_of(const struct engine *e, const struct detection *d)
 	const struct conf_site *site = d->site[0] != '\0' ? conf_site(e->conf, d->site) : NULL;
 	bool core = false;
 
-	if (d->presence == PRESENCE_GONE)
+	if (d->presence == PRESENCE_GONE || d->handling == HANDLING_REMOVED)
 		return SEVERITY_INFO;
 	for (size_t i = 0; site != NULL && i < site->n_core_vlans; i++)
 		core |= d->location.place.vlan != 0 && site->core_vlans[i] == d->location.place.vlan;
@@ -103,7 +30,32 @@ severity_of(const struct engine *e, const struct detection *d)
 		return SEVERITY_MINOR;
 	if (core || (site != NULL && site->sensitive))
 		return SEVERITY_CRITICAL;
-	return d->origin == ORIGIN_EXISTING ? SEVERITY_MINOR : SEVERITY_MAJOR;
+	return d->origin == ORIGIN_EXISTING || d->origin == ORIGIN_POLICY ? SEVERITY_MINOR : SEVERITY_MAJOR;
+}
+
+static void
+site_set(const struct engine *e, struct detection *d)
+{
+	const struct sw *sw = d->location.place.switch_name[0] != '\0' ? net_switch_named(&e->net, d->location.place.switch_name) : NULL;
+
+	d->site[0] = '\0';
+	if (sw != NULL && sw->conf->site != NULL)
+		text_cut(d->site, sizeof d->site, sw->conf->site);
+}
+
+static void
+maker_set(struct detection *d, const struct verdict_of_maker *v)
+{
+	size_t n = 0;
+
+	memcpy(d->vendor, v->vendor, sizeof d->vendor);
+	d->policies[0] = '\0';
+	for (size_t i = 0; i < v->n_policies; i++)
+		if (n + strlen(v->policies[i]) + 2 <= sizeof d->policies)	/* more names than fit: the first ones stand */
+			n += (size_t)snprintf(d->policies + n, sizeof d->policies - n, "%s%s", n > 0 ? "," : "", v->policies[i]);
+	d->confidence = v->confidence;
+	d->conflict = v->conflict;
+	memcpy(d->maker_reason, v->reason, sizeof d->maker_reason);
 }
 
 /* The device as the facts have it now, with what `d` already knows of it. False: no policy is about it. */
@@ -111,37 +63,53 @@ static bool
 describe(const struct engine *e, struct mac mac, struct detection *d, struct wall at)
 {
 	struct verdict_of_maker v;
-	const struct sw *sw;
-	const struct port *p;
-	size_t n = 0;
 
 	d->mac = mac;
 	locate(&e->net, mac, &d->location);
-	sw = d->location.place.switch_name[0] != '\0' ? net_switch_named(&e->net, d->location.place.switch_name) : NULL;
-	p = sw != NULL ? sw_port(sw, d->location.place.if_index) : NULL;
-	if (p != NULL && !p->uplink)
-		evidence_of_port(sw, p, d, at);
+	evidence_of_place(&e->net, d, at);
 	v = identify(&e->conf->policies, e->registry, mac, d->evidence, d->n_evidence);
 	if (!v.restricted)
 		return false;
-	memcpy(d->vendor, v.vendor, sizeof d->vendor);
-	d->policies[0] = '\0';
-	for (size_t i = 0; i < v.n_policies; i++)
-		if (n + strlen(v.policies[i]) + 2 <= sizeof d->policies)	/* more names than fit: the first ones stand */
-			n += (size_t)snprintf(d->policies + n, sizeof d->policies - n, "%s%s", n > 0 ? "," : "", v.policies[i]);
-	d->confidence = v.confidence;
-	d->conflict = v.conflict;
-	memcpy(d->maker_reason, v.reason, sizeof d->maker_reason);
-	d->site[0] = '\0';
-	if (sw != NULL && sw->conf->site != NULL)
-		text_cut(d->site, sizeof d->site, sw->conf->site);
+	evidence_of_registry(e->registry, d, at);
+	maker_set(d, &v);
+	site_set(e, d);
 	return true;
 }
 
-static bool
-is_placed(const struct location *l)
+bool
+detect_by_block(struct engine *e, struct mac mac)
 {
-	return l->verdict == VERDICT_ACCESS || l->verdict == VERDICT_SHARED;
+	static char yes, no;
+	const char *organisation = registry_lookup(e->registry, mac).organisation;
+	uint64_t key = (uint64_t)(uintptr_t)organisation;
+	const char *known = organisation != NULL && !e->prefix_rules ? map_get(&e->by_block, key) : NULL;
+	bool restricted;
+
+	if (known != NULL)
+		return known == &yes;
+	restricted = identify(&e->conf->policies, e->registry, mac, NULL, 0).restricted;
+	if (organisation != NULL && !e->prefix_rules)
+		map_put(&e->by_block, key, restricted ? &yes : &no);	/* out of memory: asked again */
+	return restricted;
+}
+
+/* Is there anything that could make this MAC a finding? Almost all are ordinary, and this has to be cheap for them. */
+static bool
+is_worth_a_look(struct engine *e, struct mac mac)
+{
+	const struct station *st = net_station(&e->net, mac);
+
+	if (mac_is_zero(mac) || mac_is_group(mac))
+		return false;
+	if (finding_of(e, mac) != NULL || detect_by_block(e, mac) || map_get(&e->net.heard, mac_u64(mac)) != NULL)
+		return true;
+	for (uint32_t i = 0; st != NULL && i < st->n; i++) {
+		const struct port *p = sw_port(st->seen[i].sw, st->seen[i].if_index);
+
+		if (p != NULL && p->has_neighbour && !p->uplink)
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -152,102 +120,72 @@ same_place(const struct place *a, const struct place *b)
 
 /* ---- telling */
 
-/* More than eight single alarms on a port in a minute become one macFlood. True: this one may be told singly. */
-static bool
-port_may_alarm(struct engine *e, const struct finding *f, struct moment now)
+static void
+presence_close(struct engine *e, const struct finding *f, struct wall to, int *rc)
 {
-	const struct place *at = &f->d.location.place;
-	struct flood *slot = NULL;
-	struct event ev;
-
-	for (size_t i = 0; i < FLOODS_MAX; i++) {
-		struct flood *x = &e->floods[i];
-
-		if (x->count > 0 && x->if_index == at->if_index && strcmp(x->switch_name, at->switch_name) == 0)
-			slot = x;
-	}
-	for (size_t i = 0; slot == NULL && i < FLOODS_MAX; i++)
-		if (e->floods[i].count == 0 || mono_since(e->floods[i].start, now.mono) > FLOOD_MS)
-			slot = &e->floods[i], slot->count = 0;
-	if (slot == NULL)
-		return true;
-	if (slot->count == 0 || mono_since(slot->start, now.mono) > FLOOD_MS) {
-		*slot = (struct flood){ .if_index = at->if_index, .start = now.mono };
-		memcpy(slot->switch_name, at->switch_name, sizeof slot->switch_name);
-	}
-	if (++slot->count <= ALARMS_PER_PORT)
-		return true;
-	e->counters[CNT_FLOODED]++;
-	if (!slot->told) {
-		event_of_finding(e, f, EVENT_MAC_FLOOD, &ev);
-		ev.count = slot->count;
-		slot->told = event_commit(e, &ev, NULL, NULL, now) == 0;
-	}
-	return false;
+	if (*rc == 0 && is_placed(&f->d.location))
+		*rc = store_presence_put(e->store, f->d.id, &f->d.location.place, f->d.since, to);
 }
 
-/* Existing stock on sites that are not paged one by one is part of its switch's summary. */
-static bool
-is_quiet_stock(const struct engine *e, const struct detection *d)
-{
-	const struct conf_site *site = d->site[0] != '\0' ? conf_site(e->conf, d->site) : NULL;
-
-	return d->origin == ORIGIN_EXISTING && (site == NULL || !site->page_existing);
-}
-
-/* Writes `d` with its event; the finding takes `d` over only when that is on disk. */
+/* Writes `d` with its event; the finding takes `d` over only when that is on disk. A detection that belongs into a summary is
+ * written without an event, and owed to it. */
 static void
 tell(struct engine *e, struct finding *f, struct detection *d, enum event_type type, struct moment now)
 {
+	bool first = type == EVENT_DEVICE_DETECTED;
+	bool quiet = first && (is_quiet(e, d) || !port_may_alarm(e, &(struct finding){ .d = *d }, now));
 	struct finding next = *f;
 	struct event ev;
-	int rc;
+	int rc = change_begin(e);
 
 	d->announced = true;
-	next.d = *d;
-	event_of_finding(e, &next, type, &ev);
-	if (type == EVENT_DEVICE_DETECTED && (is_quiet_stock(e, d) || !port_may_alarm(e, &next, now))) {
-		if ((rc = store_begin(e->store)) == 0 && (rc = store_detection_put(e->store, d)) == 0)
-			rc = store_commit(e->store);
-		if (rc < 0)
-			store_rollback(e->store);
-	} else {
-		rc = event_commit(e, &ev, d, NULL, now);
+	d->told = d->told || !quiet;
+	if (type == EVENT_DEVICE_MOVED || type == EVENT_DEVICE_GONE) {
+		presence_close(e, f, now.wall, &rc);
+		d->since = now.wall;
 	}
-	if (rc < 0) {
+	if (rc == 0)
+		rc = change_detection(e, d);
+	if (rc == 0 && !quiet) {
+		next.d = *d;
+		event_of_finding(e, &next, type, &ev);
+		rc = change_event(e, &ev, NULL, now);
+	}
+	if (change_end(e, rc, event_word(type), now) < 0) {
 		f->held = true;			/* decided again when its time comes */
-		f->held_until = mono_add(now.mono, 1000);
+		f->held_until = mono_add(now.mono, HELD_AGAIN_MS);
 		return;
 	}
-	f->d = *d;
-	f->held = false;
-	f->dirty = false;
+	finding_take(e, f, d);
+	f->held = f->dirty = false;
+	e->summaries_owed = e->summaries_owed || !d->told;
 }
 
 /* ---- a new finding: wait for a better place */
+
+static size_t
+ask_behind(struct engine *e, struct finding *f)
+{
+	struct sw *ask[ASK_MAX];
+	size_t n = locate_ask(&e->net, f->d.mac, ask, ASK_MAX);
+
+	for (size_t i = 0; i < n && f->asks < ASK_MAX; i++) {
+		e->ops->poll_now(e->arg, ask[i]->key);
+		e->counters[CNT_POLLS_ASKED]++;
+	}
+	f->asks++;
+	return n;
+}
 
 /* True while it is worth waiting: some switch was never asked, or a switch behind an uplink is being asked. */
 static bool
 place_is_pending(struct engine *e, struct finding *f, const struct location *l, struct moment now)
 {
-	struct sw *ask[ASK_MAX];
-	size_t n;
-
-	if (!e->swept)
-		return true;
-	if (mono_since(f->held_until, now.mono) >= 0)
+	if (!e->swept)			/* a switch that takes minutes must not hide a camera whose place is clear */
+		return l->verdict != VERDICT_ACCESS || mono_since(e->started, now.mono) < SWEEP_WAIT_MS;
+	if (mono_since(f->held_until, now.mono) >= 0 || l->verdict != VERDICT_BEYOND)
 		return false;
-	if (l->verdict != VERDICT_BEYOND)
-		return false;
-	n = locate_ask(&e->net, f->d.mac, ask, ASK_MAX);
-	if (f->asks < ASK_MAX) {
-		for (size_t i = 0; i < n; i++) {
-			e->ops->poll_now(e->arg, ask[i]->key);
-			e->counters[CNT_POLLS_ASKED]++;
-		}
-		f->asks++;
-	}
-	return n > 0;
+	return ask_behind(e, f) > 0 || locate_in_doubt(&e->net, f->d.mac);
 }
 
 static enum origin
@@ -255,35 +193,58 @@ origin_of(const struct engine *e, const struct detection *d)
 {
 	const struct sw *sw = net_switch_named(&e->net, d->location.place.switch_name);
 
-	return sw == NULL || sw->baseline_at.us == 0 || d->first_seen.us <= sw->baseline_at.us ? ORIGIN_EXISTING : ORIGIN_NEW;
+	if (d->origin == ORIGIN_POLICY)
+		return ORIGIN_POLICY;
+	/* Where no place is known there is no baseline to hold it against: new, unless nothing has been read before. */
+	if (sw == NULL)
+		return e->swept ? ORIGIN_NEW : ORIGIN_EXISTING;
+	return sw->baseline_at.us == 0 || d->first_seen.us <= sw->baseline_at.us ? ORIGIN_EXISTING : ORIGIN_NEW;
 }
 
-static void
+/* It was there before the policy or the registry that it falls under now. */
+static bool
+is_brought_up_by_policy(const struct engine *e, struct mac mac)
+{
+	const struct station *st = net_station(&e->net, mac);
+
+	if (e->policy != POLICY_SINCE_LAST_RUN)
+		return e->policy == POLICY_NOW;
+	for (uint32_t i = 0; st != NULL && i < st->n; i++)
+		if (st->seen[i].since_us == 0)
+			return true;
+	return false;
+}
+
+static struct finding *
 finding_new(struct engine *e, struct detection *d, struct moment now)
 {
 	struct finding *f;
 
 	d->presence = PRESENCE_PRESENT;
 	d->handling = HANDLING_OPEN;
-	d->first_seen = d->last_seen = now.wall;
-	if (store_begin(e->store) < 0 || store_next(e->store, COUNTER_DETECTION, &d->id) < 0 || store_commit(e->store) < 0) {
-		store_rollback(e->store);
-		e->counters[CNT_STORE_FAILURES]++;
+	d->first_seen = d->last_seen = d->since = now.wall;
+	if (is_brought_up_by_policy(e, d->mac))
+		d->origin = ORIGIN_POLICY;
+	address_known(&e->net, d->mac, &d->ip);
+	if ((f = finding_add(e, d, now)) == NULL) {
 		e->all_stale = true;		/* looked at again */
-		return;
+		return NULL;
 	}
-	if ((f = finding_add(e, d)) == NULL)
-		return;
 	f->held = true;
 	f->held_until = mono_add(now.mono, HOLD_MS);
 	f->seen_at = now.wall;
+	return f;
 }
 
 static void
 finding_announce(struct engine *e, struct finding *f, struct detection *d, struct moment now)
 {
+	if (d->location.reason == REASON_NOT_SEEN && f->d.location.reason != REASON_NOT_SEEN) {
+		d->location = f->d.location;	/* gone before it was told: told all the same, where it was seen */
+		site_set(e, d);
+	}
 	if (place_is_pending(e, f, &d->location, now)) {
-		f->d = *d;
+		finding_take(e, f, d);
 		return;
 	}
 	d->origin = origin_of(e, d);
@@ -300,90 +261,173 @@ is_better(const struct detection *was, const struct detection *is)
 	    (is->conflict && !was->conflict);
 }
 
+/* Takes over what changed without being worth an event. */
 static void
-presence_close(struct engine *e, struct finding *f, struct wall to)
+finding_refresh(struct engine *e, struct finding *f, struct detection *d)
 {
-	if (store_begin(e->store) < 0 || store_presence_put(e->store, f->d.id, &f->d.location.place, f->present_since, to) < 0 ||
-	    store_commit(e->store) < 0)
-		store_rollback(e->store);
-	f->present_since = to;
+	struct buf was = { 0 }, is = { 0 };
+
+	f->d.last_seen = d->last_seen;		/* not worth a write: it is derived from the polls of its switch */
+	detection_encode(&was, &f->d);
+	detection_encode(&is, d);
+	f->dirty = f->dirty || was.len != is.len || was.bad || is.bad || memcmp(was.p, is.p, is.len) != 0;
+	buf_free(&was);
+	buf_free(&is);
+	finding_take(e, f, d);
+}
+
+static void
+place_keep(const struct finding *f, struct detection *d)
+{
+	d->location = f->d.location;
+	memcpy(d->site, f->d.site, sizeof d->site);
+}
+
+static enum presence
+presence_at(const struct engine *e, const struct location *l)
+{
+	const struct sw *sw = net_switch_named(&e->net, l->place.switch_name);
+
+	return sw != NULL && sw->lost ? PRESENCE_STALE : PRESENCE_PRESENT;
+}
+
+/* What is said of this place was read before its switch stopped answering. */
+static bool
+is_old(const struct engine *e, const struct location *l)
+{
+	const struct sw *sw = net_switch_named(&e->net, l->place.switch_name);
+
+	return sw != NULL && !sw_is_reached(sw);
+}
+
+/* A device that was gone shows again: as a fact of now, not as what an uplink still remembers. */
+static bool
+is_back(const struct engine *e, const struct finding *f, const struct detection *d)
+{
+	const struct station *st = net_station(&e->net, d->mac);
+
+	if (is_placed(&d->location) && !is_old(e, &d->location))
+		return true;
+	for (uint32_t i = 0; st != NULL && i < st->n; i++)
+		if (st->seen[i].since_us > f->d.gone_at.us)
+			return true;
+	return false;
+}
+
+static void
+finding_returned(struct engine *e, struct finding *f, struct detection *d, struct moment now)
+{
+	if (!f->held) {
+		f->held = true;
+		f->held_until = mono_add(now.mono, HOLD_MS);
+		f->asks = 0;
+		f->seen_at = now.wall;
+	}
+	if (place_is_pending(e, f, &d->location, now))
+		return;
+	d->presence = presence_at(e, &d->location);
+	d->origin = ORIGIN_RETURNED;
+	d->gone_at = (struct wall){ 0 };
+	d->last_seen = d->since = now.wall;
+	d->severity = severity_of(e, d);
+	f->shown = now.mono;
+	f->absent_polls = 0;
+	tell(e, f, d, EVENT_DEVICE_RETURNED, now);
+}
+
+/* Removed because no policy was about it, and now one is again. */
+static bool
+is_listed_again(const struct finding *f)
+{
+	return f->d.handling == HANDLING_REMOVED && f->d.policies[0] == '\0';
 }
 
 static void
 finding_update(struct engine *e, struct finding *f, struct detection *d, struct moment now)
 {
-	bool seen = d->location.reason != REASON_NOT_SEEN;
+	bool told_again = is_listed_again(f);
 
-	if (!seen) {				/* absence is judged poll by poll, in detect_polled() */
-		d->location = f->d.location;
-		memcpy(d->site, f->d.site, sizeof d->site);
-		f->dirty = true;
-		return;
-	}
-	f->absent_polls = 0;
-	d->last_seen = now.wall;
-	d->gone_at = (struct wall){ 0 };
 	if (f->d.presence == PRESENCE_GONE) {
-		d->presence = PRESENCE_PRESENT;
-		d->origin = ORIGIN_RETURNED;
-		d->severity = severity_of(e, d);
-		f->seen_at = f->present_since = now.wall;
-		if (d->location.verdict == VERDICT_BEYOND && e->swept) {
-			if (!f->held)
-				f->held_until = mono_add(now.mono, HOLD_MS), f->asks = 0;
-			f->held = true;
-			if (place_is_pending(e, f, &d->location, now))
-				return;
-		}
-		tell(e, f, d, EVENT_DEVICE_RETURNED, now);
+		if (d->location.reason != REASON_NOT_SEEN && is_back(e, f, d))
+			finding_returned(e, f, d, now);
+		else
+			f->held = false;
 		return;
 	}
-	d->presence = PRESENCE_PRESENT;
-	d->severity = severity_of(e, d);
-	if (is_placed(&d->location) && is_placed(&f->d.location) && !same_place(&d->location.place, &f->d.location.place)) {
-		presence_close(e, f, now.wall);
+	/* Absence is judged poll by poll, in detect_polled(); and a switch that cannot be asked is no witness for a move. */
+	if (d->location.reason == REASON_NOT_SEEN || (!same_place(&d->location.place, &f->d.location.place) && is_old(e, &d->location))) {
+		place_keep(f, d);
+		f->held = false;
+		finding_refresh(e, f, d);
+		return;
+	}
+	d->last_seen = now.wall;
+	if (is_placed(&f->d.location) && !is_placed(&d->location)) {
+		/* It was placed, and now only uplinks show it: on its way to another port, or to being gone (absence()). */
+		ask_behind(e, f);
+		place_keep(f, d);
+	} else if (is_placed(&d->location) && is_placed(&f->d.location) && !same_place(&d->location.place, &f->d.location.place)) {
 		f->seen_at = now.wall;
+		f->shown = now.mono;
+		f->asks = f->absent_polls = 0;
+		d->presence = presence_at(e, &d->location);
+		d->severity = severity_of(e, d);
 		tell(e, f, d, EVENT_DEVICE_MOVED, now);
 		return;
 	}
-	/* It was placed, and now only uplinks show it: on its way to another port, or to being gone. Keep the place till one is known. */
-	if (is_placed(&f->d.location) && !is_placed(&d->location)) {
-		struct sw *ask[ASK_MAX];
-		size_t n = locate_ask(&e->net, d->mac, ask, ASK_MAX);
-
-		for (size_t i = 0; i < n && f->asks < ASK_MAX; i++)
-			e->ops->poll_now(e->arg, ask[i]->key);
-		f->asks++;
-		d->location = f->d.location;
-		memcpy(d->site, f->d.site, sizeof d->site);
-	} else if (is_better(&f->d, d)) {
-		tell(e, f, d, EVENT_DEVICE_CHANGED, now);
+	d->presence = presence_at(e, &d->location);
+	if (told_again) {
+		d->handling = HANDLING_OPEN;
+		d->origin = ORIGIN_POLICY;
+		d->handled_why[0] = '\0';
+		d->told = false;
+	}
+	d->severity = severity_of(e, d);
+	if (told_again || (is_better(&f->d, d) && !is_quiet(e, d))) {
+		f->seen_at = now.wall;
+		tell(e, f, d, told_again ? EVENT_DEVICE_DETECTED : EVENT_DEVICE_CHANGED, now);
 		return;
 	}
-	f->d = *d;
-	f->dirty = true;
+	f->held = false;
+	finding_refresh(e, f, d);
+}
+
+/* No policy is about it any more. Only a changed policy can say that: a registry that cannot be read says nothing. */
+static void
+finding_unlisted(struct engine *e, struct finding *f, struct moment now)
+{
+	struct detection d = f->d;
+
+	if (e->policy == POLICY_SAME || !d.announced || d.handling == HANDLING_REMOVED ||
+	    (registry_lookup(e->registry, d.mac).organisation == NULL && !mac_is_local(d.mac)))
+		return;
+	d.policies[0] = '\0';
+	d.handling = HANDLING_REMOVED;
+	d.severity = SEVERITY_INFO;
+	text_cut(d.handled_by, sizeof d.handled_by, "policy");
+	text_cut(d.handled_why, sizeof d.handled_why, "no policy in force is about it");
+	tell(e, f, &d, EVENT_DEVICE_HANDLED, now);
 }
 
 void
 detect_mac(struct engine *e, struct mac mac, struct moment now)
 {
 	struct finding *f = finding_of(e, mac);
-	struct detection d = { 0 };
-	const struct station *st = net_station(&e->net, mac);
+	struct detection d;
 
-	if (mac_is_zero(mac) || mac_is_group(mac))
+	if (!is_worth_a_look(e, mac))
 		return;
 	if (f != NULL)
 		d = f->d;
-	if (!describe(e, mac, &d, now.wall))
+	else
+		memset(&d, 0, sizeof d);
+	if (!describe(e, mac, &d, now.wall)) {
+		if (f != NULL)
+			finding_unlisted(e, f, now);
 		return;
-	if (f == NULL) {
-		if (d.location.reason == REASON_NOT_SEEN && (st == NULL || st->n == 0))
-			return;
-		finding_new(e, &d, now);
-		if ((f = finding_of(e, mac)) == NULL)
-			return;
 	}
+	if (f == NULL && (d.location.reason == REASON_NOT_SEEN || (f = finding_new(e, &d, now)) == NULL))
+		return;
 	if (!f->d.announced)
 		finding_announce(e, f, &d, now);
 	else
@@ -392,106 +436,183 @@ detect_mac(struct engine *e, struct mac mac, struct moment now)
 
 /* ---- switches */
 
-static void
-summary_tell(struct engine *e, struct sw *sw, struct moment now)
+/* Does this switch still show it where we say that it is? */
+static bool
+is_shown(const struct engine *e, const struct finding *f, const struct sw *sw)
 {
-	struct event ev;
-	uint32_t count = 0;
+	const struct station *st = net_station(&e->net, f->d.mac);
+	struct location l;
 
-	for (size_t i = 0; i < e->n_findings; i++) {
-		const struct detection *d = &e->findings[i]->d;
-
-		if (strcmp(d->location.place.switch_name, sw->name) == 0 && d->announced && is_quiet_stock(e, d))
-			count++;
-	}
-	if (count == 0)
-		return;
-	event_of_switch(e, sw, EVENT_SUMMARY, &ev);
-	ev.severity = SEVERITY_MINOR;
-	ev.count = count;
-	snprintf(ev.text, sizeof ev.text, "%u restricted devices were there when %.60s was first read", count, sw->name);
-	event_commit(e, &ev, NULL, NULL, now);
+	for (uint32_t i = 0; st != NULL && i < st->n; i++)
+		if (st->seen[i].sw == sw && st->seen[i].if_index == f->d.location.place.if_index)
+			return true;
+	locate(&e->net, f->d.mac, &l);	/* a place that a neighbour table names, or none at all */
+	return l.reason != REASON_NOT_SEEN && (same_place(&l.place, &f->d.location.place) || !is_placed(&f->d.location));
 }
 
+/* The switch of a finding was read completely. Absent: two such polls without it, and its ageing time past. */
 static void
 absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment now)
 {
 	struct detection d = f->d;
 
-	if (d.presence == PRESENCE_GONE || !d.announced || strcmp(d.location.place.switch_name, sw->name) != 0)
-		return;
-	locate(&e->net, d.mac, &d.location);
-	if (d.location.reason != REASON_NOT_SEEN) {
+	if (d.presence == PRESENCE_GONE || !d.announced || (f->at == NULL && d.location.place.switch_name[0] != '\0'))
+		return;				/* the last: its switch is not configured, nobody looks there */
+	if (is_shown(e, f, sw)) {
 		f->absent_polls = 0;
+		f->shown = now.mono;
 		f->d.last_seen = now.wall;
 		return;
 	}
 	f->absent_polls++;
-	if (f->absent_polls < 2 || now.wall.us - f->d.last_seen.us < (int64_t)sw->ageing_s * 1000000)
+	if (f->absent_polls < 2 || mono_since(f->shown, now.mono) < (int64_t)sw->ageing_s * 1000)
 		return;
-	d.location = f->d.location;
-	d.presence = PRESENCE_GONE;
-	d.gone_at = now.wall;
-	d.severity = SEVERITY_INFO;
-	presence_close(e, f, now.wall);
+	locate(&e->net, d.mac, &d.location);
 	f->seen_at = now.wall;
-	tell(e, f, &d, EVENT_DEVICE_GONE, now);
+	if (d.location.reason == REASON_NOT_SEEN || locate_is_echo(&e->net, d.mac)) {
+		place_keep(f, &d);
+		d.presence = PRESENCE_GONE;
+		d.gone_at = now.wall;
+		d.severity = SEVERITY_INFO;
+		tell(e, f, &d, EVENT_DEVICE_GONE, now);
+	} else if (!is_placed(&d.location)) {
+		/* Alive somewhere that we cannot see into: what is not known must not be said. */
+		f->absent_polls = f->asks = 0;
+		site_set(e, &d);
+		d.severity = severity_of(e, &d);
+		tell(e, f, &d, EVENT_DEVICE_MOVED, now);
+	}
+}
+
+/* The baseline is an act with a date: what is located here now was there before we looked. It is on disk together with its date,
+ * so that a crash makes nothing new of it. */
+static void
+baseline_take(struct engine *e, struct sw *sw, struct moment now)
+{
+	struct finding *next;
+	int rc = change_begin(e);
+
+	sw->baseline_at = now.wall;
+	if (rc == 0)
+		rc = switch_write(e, sw);
+	for (struct finding *f = sw->findings; f != NULL && rc == 0; f = f->next_at)
+		if (!f->d.announced)
+			rc = change_detection(e, &f->d);
+	if (change_end(e, rc, "the baseline of a switch", now) < 0) {
+		sw->baseline_at = (struct wall){ 0 };
+		return;				/* with its next poll */
+	}
+	for (struct finding *f = sw->findings; f != NULL; f = next) {
+		next = f->next_at;		/* it may leave the list */
+		if (f->held)
+			detect_mac(e, f->d.mac, now);
+	}
 }
 
 void
 detect_polled(struct engine *e, struct sw *sw, bool complete, struct moment now)
 {
-	if (complete)
-		for (size_t i = 0; i < e->n_findings; i++)
-			absence(e, e->findings[i], sw, now);
-	if (sw->baseline_at.us != 0 || !e->swept || (sw->complete_polls == 0 && sw->polls < 3))
-		return;
-	/* The baseline is an act with a date. What is located here now was there before we looked. */
-	sw->baseline_at = now.wall;
-	sw->dirty = true;
-	sw->written = (struct mono){ 0 };	/* with the next batch: a crash must not take a second baseline */
-	for (size_t i = 0; i < e->n_findings; i++)
-		if (e->findings[i]->held)
-			detect_mac(e, e->findings[i]->d.mac, now);
-	summary_tell(e, sw, now);
+	struct finding *next;
+
+	for (struct finding *f = complete ? sw->findings : NULL; f != NULL; f = next) {
+		next = f->next_at;
+		absence(e, f, sw, now);
+	}
+	for (struct finding *f = complete ? e->nowhere : NULL; f != NULL; f = next) {
+		next = f->next_at;
+		absence(e, f, sw, now);
+	}
+	if (sw->baseline_at.us == 0 && e->swept && (sw->complete_polls > 0 || sw->polls >= 3)) {
+		baseline_take(e, sw, now);
+		if (sw->baseline_at.us != 0)
+			summary_tell(e, sw, now);
+	}
 }
 
+static size_t
+uplinks_of(const struct sw *sw)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sw->n_ports; i++)
+		n += sw->ports[i].uplink && sw->ports[i].towards != NULL;
+	return n;
+}
+
+/* Its way to us leads over a switch that does not answer either. Of two neighbours the one with more links is nearer to the core. */
 static bool
 is_behind_dead(const struct sw *sw)
 {
-	for (size_t i = 0; i < sw->n_ports; i++)
-		if (sw->ports[i].uplink && sw->ports[i].towards != NULL && sw->ports[i].towards->unreachable_told)
+	size_t own = uplinks_of(sw);
+
+	for (size_t i = 0; i < sw->n_ports; i++) {
+		const struct sw *t = sw->ports[i].uplink ? sw->ports[i].towards : NULL;
+
+		if (t != NULL && t->missed > 0 && (uplinks_of(t) > own || (uplinks_of(t) == own && t->key < sw->key)))
 			return true;
+	}
 	return false;
+}
+
+static uint32_t
+stale_set(struct sw *sw, bool stale)
+{
+	uint32_t count = 0;
+
+	for (struct finding *f = sw->findings; f != NULL; f = f->next_at) {
+		enum presence p = stale ? PRESENCE_STALE : PRESENCE_PRESENT;
+
+		if (f->d.presence == PRESENCE_GONE)
+			continue;
+		count++;
+		f->dirty = f->dirty || f->d.presence != p;
+		f->d.presence = p;
+	}
+	return count;
 }
 
 void
 detect_reachability(struct engine *e, struct sw *sw, struct moment now)
 {
-	bool lost = sw->missed >= 3, was = sw->unreachable_told;
 	struct event ev;
-	uint32_t count = 0;
+	uint32_t count;
+	int rc;
 
-	if (lost == was)
+	if (sw->missed == 0 || sw->missed >= 3)	/* in between it stays what it was, over a restart too */
+		sw->lost = sw->missed > 0;
+	count = stale_set(sw, sw->lost);
+	/* One alarm names the switch that died, not all that hang behind it; theirs follows if they stay dead without it. */
+	if (sw->lost == sw->unreachable_told || (sw->lost && is_behind_dead(sw)))
 		return;
-	for (size_t i = 0; i < e->n_findings; i++) {
-		struct finding *f = e->findings[i];
-
-		if (strcmp(f->d.location.place.switch_name, sw->name) != 0 || f->d.presence == PRESENCE_GONE)
-			continue;
-		count++;
-		f->d.presence = lost ? PRESENCE_STALE : PRESENCE_PRESENT;
-		f->dirty = true;
-	}
-	event_of_switch(e, sw, lost ? EVENT_SWITCH_UNREACHABLE : EVENT_SWITCH_REACHABLE, &ev);
+	event_of_switch(e, sw, sw->lost ? EVENT_SWITCH_UNREACHABLE : EVENT_SWITCH_REACHABLE, &ev);
 	ev.count = count;
-	ev.severity = lost ? SEVERITY_MAJOR : SEVERITY_INFO;
-	snprintf(ev.text, sizeof ev.text, "%.60s %s; %u restricted devices there", sw->name, lost ? "does not answer" : "answers again", count);
-	if (is_behind_dead(sw) || event_commit(e, &ev, NULL, NULL, now) == 0) {
-		sw->unreachable_told = lost;
-		sw->dirty = true;
-		sw->written = (struct mono){ 0 };
-	}
+	ev.severity = sw->lost ? SEVERITY_MAJOR : SEVERITY_INFO;
+	snprintf(ev.text, sizeof ev.text, "%.60s %s; %u restricted device%s there", sw->name, sw->lost ? "does not answer" : "answers again",
+	    count, count == 1 ? "" : "s");
+	sw->unreachable_told = sw->lost;
+	if ((rc = change_begin(e)) == 0 && (rc = switch_write(e, sw)) == 0)
+		rc = change_event(e, &ev, NULL, now);
+	if (change_end(e, rc, event_word(ev.type), now) < 0)
+		sw->unreachable_told = !sw->lost;	/* with its next report */
+}
+
+void
+detect_forget(struct engine *e, struct sw *sw)
+{
+	stale_set(sw, true);
+	while (sw->findings != NULL)
+		finding_leave(e, sw->findings);
+}
+
+void
+detect_address(struct engine *e, struct mac mac, const struct ip *ip)
+{
+	struct finding *f = finding_of(e, mac);
+
+	if (f == NULL || !address_is_better(&f->d.ip, ip))
+		return;
+	f->d.ip = *ip;
+	f->dirty = f->dirty || f->d.announced;
 }
 
 int64_t
@@ -505,12 +626,16 @@ detect_tick(struct engine *e, struct moment now)
 
 		if (!f->held)
 			continue;
-		ms = mono_since(now.mono, f->held_until);
-		if (ms <= 0 && e->swept) {
+		if ((ms = mono_since(now.mono, f->held_until)) <= 0) {
 			detect_mac(e, f->d.mac, now);
-			ms = 1000;
+			if (!f->held)
+				continue;
+			if ((ms = mono_since(now.mono, f->held_until)) <= 0) {
+				f->held_until = mono_add(now.mono, HELD_AGAIN_MS);
+				ms = HELD_AGAIN_MS;
+			}
 		}
-		next = ms > 0 && ms < next ? ms : next;
+		next = ms < next ? ms : next;
 	}
 	return next;
 }

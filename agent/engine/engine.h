@@ -43,6 +43,8 @@ void	engine_notify_up(struct engine *e, bool up, struct moment now);
 void	engine_process(struct engine *e, const struct msg_process *m, struct moment now);
 void	engine_query(struct engine *e, const struct msg_query *q, struct moment now);
 
+/* Writes what would wait for the next batch; before engine_free(). */
+void	engine_stop(struct engine *e);
 /* Does what is due. Returns milliseconds until it wants to be called again (1 to 60,000). */
 int64_t	engine_tick(struct engine *e, struct moment now);
 #endif

@@ -1,12 +1,13 @@
 /* agent/engine/events.c: from a finding, a switch or the agent to an event that is on disk before anybody is told. */
+#include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/num.h"
 #include "base/text.h"
 #include "engine/core.h"
-
-#define RECEIVERS_MAX 64
 
 static void
 event_place(const struct engine *e, const struct place *at, struct event *ev)
@@ -29,7 +30,7 @@ static void
 evidence_line(const struct detection *d, char *out, size_t size)
 {
 	char line[512];
-	size_t n = (size_t)snprintf(line, sizeof line, "%s", d->maker_reason);
+	size_t n = (size_t)snprintf(line, sizeof line, "%s%s", d->conflict ? "conflict: " : "", d->maker_reason);
 
 	for (size_t i = 0; i < d->n_evidence && n < sizeof line - 1; i++)
 		if (strcmp(d->evidence[i].source, "registry") != 0)
@@ -89,56 +90,113 @@ event_of_agent(enum event_type type, enum severity severity, const char *text, s
 	text_cut(ev->text, sizeof ev->text, text);
 }
 
-static int
-event_write(struct engine *e, struct event *ev, const struct detection *d, const char *only, uint64_t *rows)
-{
-	int rc = store_next(e->store, COUNTER_EVENT, &ev->sequence);
+/* ---- changes: what belongs together is on disk together, and only then is anybody told */
 
-	if (rc == 0 && d != NULL)
-		rc = store_detection_put(e->store, d);
-	if (rc == 0 && ev->type != EVENT_HEARTBEAT)
-		rc = store_event_put(e->store, ev);
-	for (size_t i = 0; rc == 0 && i < e->conf->n_receivers && i < RECEIVERS_MAX; i++) {
-		rows[i] = 0;
-		if (only == NULL || strcmp(only, e->conf->receivers[i].name) == 0)
-			rc = store_outbox_put(e->store, e->conf->receivers[i].name, ev, &rows[i]);
-	}
+int
+change_begin(struct engine *e)
+{
+	int rc = store_begin(e->store);
+
+	assert(e->n_pending == 0);
 	return rc;
 }
 
 int
-event_commit(struct engine *e, struct event *ev, const struct detection *d, const char *only, struct moment now)
+change_detection(struct engine *e, struct detection *d)
 {
-	static long long said;
-	uint64_t rows[RECEIVERS_MAX] = { 0 };
+	int rc = d->id != 0 ? 0 : store_next(e->store, COUNTER_DETECTION, &d->id);
+
+	return rc == 0 ? store_detection_put(e->store, d) : rc;
+}
+
+static int
+pending_add(struct engine *e, const char *receiver, uint64_t row, const struct event *ev)
+{
+	struct outbox_row *p;
+
+	if (array_grow((void **)&e->pending, e->n_pending, &e->cap_pending, sizeof *e->pending) < 0)
+		return -ENOMEM;
+	p = &e->pending[e->n_pending++];
+	*p = (struct outbox_row){ .row = row, .queued = ev->at, .event = *ev };
+	text_cut(p->receiver, sizeof p->receiver, receiver);
+	return 0;
+}
+
+int
+change_event(struct engine *e, struct event *ev, const char *only, struct moment now)
+{
 	uint8_t random[10];
+	uint64_t row;
 	int rc;
 
 	e->ops->random(e->arg, random, sizeof random);
 	ulid_text(now.wall, random, ev->id);
 	ev->epoch = e->epoch;
 	ev->at = ev->decided_at = now.wall;
-	if ((rc = store_begin(e->store)) == 0 && (rc = event_write(e, ev, d, only, rows)) == 0)
+	rc = store_next(e->store, COUNTER_EVENT, &ev->sequence);
+	if (rc == 0)
+		rc = pending_add(e, "", 0, ev);	/* heads its rows */
+	if (rc == 0 && ev->type != EVENT_HEARTBEAT)
+		rc = store_event_put(e->store, ev);
+	for (size_t i = 0; rc == 0 && i < e->conf->n_receivers; i++) {
+		const char *receiver = e->conf->receivers[i].name;
+
+		if (only == NULL || strcmp(only, receiver) == 0)
+			if ((rc = store_outbox_put(e->store, receiver, ev, &row)) == 0)
+				rc = pending_add(e, receiver, row, ev);
+	}
+	return rc;
+}
+
+/* Row 0 heads the rows of its event: one line and one count per event, whatever the number of receivers. */
+static void
+event_log(struct engine *e, size_t head)
+{
+	const struct event *ev = &e->pending[head].event;
+	size_t n = 0;
+
+	while (head + 1 + n < e->n_pending && e->pending[head + 1 + n].row != 0)
+		n++;
+	e->counters[CNT_EVENTS]++;
+	if (ev->type != EVENT_HEARTBEAT)
+		log_info("%s%s%s%s%s: queued to %zu receiver%s", ev->switch_name, ev->port[0] != '\0' ? " " : "", ev->port,
+		    ev->switch_name[0] != '\0' ? ": " : "", ev->text, n, n == 1 ? "" : "s");
+}
+
+int
+change_end(struct engine *e, int rc, const char *what, struct moment now)
+{
+	static long long said;
+
+	if (rc == 0)
 		rc = store_commit(e->store);
 	e->store_ok = rc == 0;
 	if (rc < 0) {
 		if (log_limit(&said))
-			log_error("%s cannot be kept: %s; tried again", event_word(ev->type), store_error(e->store));
+			log_error("%s cannot be kept: %s; tried again", what, rc == -ENOMEM ? "out of memory" : store_error(e->store));
 		store_rollback(e->store);
 		e->counters[CNT_STORE_FAILURES]++;
+		e->n_pending = 0;
 		return rc;
 	}
-	e->counters[CNT_EVENTS]++;
-	for (size_t i = 0; i < e->conf->n_receivers && i < RECEIVERS_MAX; i++) {
-		struct outbox_row row = { .row = rows[i], .queued = now.wall, .event = *ev };
+	for (size_t i = 0; i < e->n_pending; i++) {
+		const struct outbox_row *p = &e->pending[i];
 
-		if (rows[i] == 0)
-			continue;
-		text_cut(row.receiver, sizeof row.receiver, e->conf->receivers[i].name);
-		if (!outbox_add(e->outbox, &row))
-			log_error("out of memory: %s to %s waits for the next start", ev->id, row.receiver);
+		if (p->row == 0)
+			event_log(e, i);
+		else if (!outbox_add(e->outbox, p, now))
+			log_error("out of memory: %s to %s waits for the next start", p->event.id, p->receiver);
 	}
-	if (ev->type != EVENT_HEARTBEAT)
-		log_info("%s %s: %s: queued to %zu receivers", ev->switch_name, ev->port, ev->text, e->conf->n_receivers);
+	e->n_pending = 0;
 	return 0;
+}
+
+int
+event_commit(struct engine *e, struct event *ev, const char *only, struct moment now)
+{
+	int rc = change_begin(e);
+
+	if (rc == 0)
+		rc = change_event(e, ev, only, now);
+	return change_end(e, rc, event_word(ev->type), now);
 }

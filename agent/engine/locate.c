@@ -144,30 +144,41 @@ beyond(struct location *l, const struct views_of *v)
 	}
 }
 
-/* No MAC table shows it: a neighbour table may. */
+static bool
+neighbour_of(const struct sw *sw, struct mac mac, struct location *l)
+{
+	for (size_t k = 0; k < sw->n_neighbours; k++) {
+		const struct row_neighbour *nb = &sw->neighbours[k].neighbour;
+		const struct port *p = sw_port(sw, nb->if_index);
+		struct mac chassis = { 0 }, port = { 0 };
+
+		octets_mac(&nb->chassis, &chassis);
+		octets_mac(&nb->port, &port);
+		if ((!mac_eq(chassis, mac) && !mac_eq(port, mac)) || (p != NULL && p->uplink))
+			continue;
+		place_of(&l->place, sw, nb->if_index, 0);
+		if (nb->if_index != 0)
+			say(l, VERDICT_ACCESS, REASON_ACCESS_PORT, "the neighbour on a port that is no uplink; not in the MAC table");
+		else
+			say(l, VERDICT_UNKNOWN, REASON_NO_PORT, "a neighbour of this switch, which does not say on which port");
+		return true;
+	}
+	return false;
+}
+
+/* No MAC table shows it on an edge port: a neighbour table may. */
 static bool
 as_neighbour(const struct net *n, struct mac mac, struct location *l)
 {
-	for (size_t i = 0; i < n->n_switches; i++) {
-		const struct sw *sw = n->switches[i];
+	const struct sw *sw = map_get(&n->heard, mac_u64(mac));
 
-		for (size_t k = 0; k < sw->n_neighbours; k++) {
-			const struct row_neighbour *nb = &sw->neighbours[k].neighbour;
-			const struct port *p = sw_port(sw, nb->if_index);
-			struct mac chassis = { 0 }, port = { 0 };
-
-			octets_mac(&nb->chassis, &chassis);
-			octets_mac(&nb->port, &port);
-			if ((!mac_eq(chassis, mac) && !mac_eq(port, mac)) || (p != NULL && p->uplink))
-				continue;
-			place_of(&l->place, sw, nb->if_index, 0);
-			if (nb->if_index != 0)
-				say(l, VERDICT_ACCESS, REASON_ACCESS_PORT, "the neighbour on a port that is no uplink; not in the MAC table");
-			else
-				say(l, VERDICT_UNKNOWN, REASON_NO_PORT, "a neighbour of this switch, which does not say on which port");
+	if (sw == NULL)
+		return false;
+	if (sw != &net_several)
+		return neighbour_of(sw, mac, l);
+	for (size_t i = 0; i < n->n_switches; i++)
+		if (neighbour_of(n->switches[i], mac, l))
 			return true;
-		}
-	}
 	return false;
 }
 
@@ -193,6 +204,39 @@ locate(const struct net *n, struct mac mac, struct location *out)
 		say(out, VERDICT_UNKNOWN, REASON_NO_PORT, "this switch knows the address and names no port for it");
 	} else
 		say(out, VERDICT_UNKNOWN, REASON_NOT_SEEN, "no switch shows it now");
+}
+
+bool
+locate_is_echo(const struct net *n, struct mac mac)
+{
+	const struct station *st = net_station(n, mac);
+
+	for (uint32_t i = 0; st != NULL && i < st->n; i++) {
+		const struct sighting *s = &st->seen[i];
+		const struct port *p = sw_port(s->sw, s->if_index);
+		const struct sw *t = p != NULL && p->uplink ? p->towards : NULL;
+
+		if (s->status == FDB_SELF || s->status == FDB_INVALID || !sw_is_reached(s->sw))
+			continue;
+		/* What the switch behind the uplink says of it is looked at in its turn. */
+		if (t == NULL || !sw_is_reached(t) || (t->complete & ROW_BIT(ROW_FDB)) == 0)
+			return false;
+	}
+	return true;
+}
+
+bool
+locate_in_doubt(const struct net *n, struct mac mac)
+{
+	const struct station *st = net_station(n, mac);
+
+	for (uint32_t i = 0; st != NULL && i < st->n; i++) {
+		const struct port *p = sw_port(st->seen[i].sw, st->seen[i].if_index);
+
+		if (p != NULL && p->doubted && p->uplink)
+			return true;
+	}
+	return false;
 }
 
 size_t

@@ -337,7 +337,7 @@ stop_cb(void *arg)
 {
 	(void)arg;
 	if (loop.engine != NULL)
-		engine_tick(loop.engine, now());
+		engine_stop(loop.engine);
 }
 
 int

@@ -1,6 +1,7 @@
 /* agent/engine/net.c: tables of switches in, an index from MAC to sightings kept in step. */
 #include "engine/net.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,44 +74,80 @@ sighting_find(struct station *st, const struct sw *sw, uint32_t if_index, uint16
 	return NULL;
 }
 
+/* One MAC in several VLANs of a port counts once; one that routers share counts nowhere. */
+static bool
+counts_on(const struct station *st, const struct sw *sw, uint32_t if_index)
+{
+	if (mac_is_virtual_router(mac_of_u64(st->mac)))
+		return false;
+	for (uint32_t i = 0; i < st->n; i++)
+		if (st->seen[i].sw == sw && st->seen[i].if_index == if_index && sighting_is_live(&st->seen[i]))
+			return true;
+	return false;
+}
+
+static void
+port_count(const struct sw *sw, uint32_t if_index, bool before, bool after)
+{
+	struct port *p = before != after ? sw_port(sw, if_index) : NULL;
+
+	if (p == NULL)
+		return;
+	assert(after || p->stations > 0);
+	p->stations += after ? 1u : -1u;
+}
+
+/* A free slot for a MAC that was never seen. NULL: no room, which is counted. */
+static struct station *
+station_add(struct net *n, struct mac mac)
+{
+	struct station *st = slot_of(n->slots, n->n_slots, mac_u64(mac));
+
+	if (st->mac != 0)
+		return st;
+	if (n->n_stations >= n->max_stations &&
+	    (n->n_stations >= (size_t)n->max_stations + NET_RESERVE || n->precious == NULL || !n->precious(n->arg, mac))) {
+		n->refused_stations++;
+		return NULL;
+	}
+	st->mac = mac_u64(mac);
+	n->n_stations++;
+	return st;
+}
+
 static void
 sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, struct wall at)
 {
-	uint64_t mac = mac_u64(f->mac);
 	struct station *st;
 	struct sighting *s;
-	size_t cap;
+	bool before;
 
-	if (mac == 0 || mac_is_group(f->mac) || slots_grow(n) < 0) {
+	if (mac_is_zero(f->mac) || mac_is_group(f->mac) || slots_grow(n) < 0) {
 		n->refused_stations++;
 		return;
 	}
-	st = slot_of(n->slots, n->n_slots, mac);
-	if (st->mac == 0) {
-		if (n->n_stations >= n->max_stations) {
-			n->refused_stations++;
-			return;
-		}
-		st->mac = mac;
-		n->n_stations++;
-	}
+	if ((st = station_add(n, f->mac)) == NULL)
+		return;
+	before = counts_on(st, sw, f->if_index);
 	if ((s = sighting_find(st, sw, f->if_index, f->vlan)) != NULL) {
 		s->rows++;
 		s->status = f->status;
+		port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 		return;
 	}
-	cap = st->cap;
 	if (st->n == st->cap) {
-		struct sighting *more = realloc(st->seen, (cap == 0 ? 2 : cap * 2) * sizeof *more);
+		uint32_t cap = st->cap == 0 ? 2 : st->cap * 2;
+		struct sighting *more = realloc(st->seen, cap * sizeof *more);
 
 		if (more == NULL) {
 			n->refused_stations++;
 			return;
 		}
 		st->seen = more;
-		st->cap = (uint32_t)(cap == 0 ? 2 : cap * 2);
+		st->cap = cap;
 	}
 	st->seen[st->n++] = (struct sighting){ sw, f->if_index, f->vlan, f->status, f->table, 1, at.us };
+	port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 }
 
 static void
@@ -118,20 +155,22 @@ sighting_remove(struct net *n, struct sw *sw, const struct row_fdb *f)
 {
 	struct station *st = net_station(n, f->mac);
 	struct sighting *s = st != NULL ? sighting_find(st, sw, f->if_index, f->vlan) : NULL;
+	bool before;
 
 	if (s == NULL)
 		return;			/* it was refused when it came */
+	before = counts_on(st, sw, f->if_index);
 	if (--s->rows == 0)
 		*s = st->seen[--st->n];
+	port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 }
 
 struct change {
-	struct net	*net;
-	struct sw	*sw;
-	struct wall	 at;
-	bool		 add, remove, other;	/* which half to do; anything but FDB rows changed */
-	net_changed_fn	*changed;
-	void		*arg;
+	struct net		*net;
+	struct sw		*sw;
+	struct wall		 at;
+	bool			 add, remove, other;	/* which half to do; rows that describe the switch changed */
+	const struct net_listener *l;
 };
 
 static void
@@ -139,7 +178,7 @@ change_row(struct change *c, struct row_ref ref, bool added)
 {
 	struct row r;
 
-	if (ref.p[0] != ROW_FDB) {
+	if (ref.p[0] != ROW_FDB && ref.p[0] != ROW_ARP) {
 		c->other = true;
 		return;
 	}
@@ -149,11 +188,20 @@ change_row(struct change *c, struct row_ref ref, bool added)
 		c->net->bad_rows++;
 		return;
 	}
+	if (r.kind == ROW_ARP) {
+		if (added && c->l->address != NULL)
+			c->l->address(c->l->arg, r.arp.mac, &r.arp.ip);
+		c->sw->has_arp |= added;
+		return;
+	}
 	if (added)
 		sighting_add(c->net, c->sw, &r.fdb, c->at);
 	else
 		sighting_remove(c->net, c->sw, &r.fdb);
-	c->changed(c->arg, r.fdb.mac);
+	if (map_get(&c->net->owners, mac_u64(r.fdb.mac)) != NULL)
+		c->net->topology_stale = true;
+	if (c->l->changed != NULL)
+		c->l->changed(c->l->arg, r.fdb.mac);
 }
 
 static void
@@ -208,9 +256,11 @@ sw_describe_free(struct sw *sw)
 	for (size_t i = 0; i < sw->n_neighbours; i++)
 		row_free(&sw->neighbours[i]);
 	free(sw->neighbours);
+	free(sw->neighbour_is);
 	free(sw->ports);
 	free(sw->own);
 	sw->neighbours = NULL;
+	sw->neighbour_is = NULL;
 	sw->ports = NULL;
 	sw->own = NULL;
 	sw->n_neighbours = sw->n_ports = sw->n_own = 0;
@@ -226,53 +276,174 @@ own_add(struct sw *sw, struct mac mac)
 static void
 port_of(struct port *p, const struct row_iface *i)
 {
-	*p = (struct port){ .if_index = i->if_index, .oper = i->oper };
+	*p = (struct port){ .if_index = i->if_index, .oper = i->oper, .phys = i->phys,
+		.descr_hash = i->descr.n > 0 ? hash_bytes(i->descr.p, i->descr.n) : 0 };
 	octets_text(&i->name, p->name, sizeof p->name);
 	if (p->name[0] == '\0')
 		octets_text(&i->descr, p->name, sizeof p->name);
 	octets_text(&i->alias, p->alias, sizeof p->alias);
 }
 
-/* Ports, neighbours and own addresses anew from the table. */
-static int
-sw_describe(struct sw *sw)
+/* ---- whose address is whose */
+
+struct sw net_several;
+
+struct sw *
+net_owner(const struct net *n, struct mac mac)
 {
-	size_t counts[ROW_NKINDS] = { 0 }, at = 0;
+	struct sw *sw = map_get(&n->owners, mac_u64(mac));
+
+	return sw != &net_several ? sw : NULL;
+}
+
+static void
+owners_add(struct net *n, struct sw *sw)
+{
+	for (size_t i = 0; i < sw->n_own; i++) {
+		uint64_t mac = mac_u64(sw->own[i]);
+		struct sw *now = map_get(&n->owners, mac);
+
+		if (now != sw && map_put(&n->owners, mac, now == NULL ? sw : &net_several) < 0)
+			n->refused_stations++;	/* one proof of an uplink fewer, never a wrong one */
+	}
+}
+
+static void
+owners_remove(struct net *n, struct sw *sw)
+{
+	for (size_t i = 0; i < sw->n_own; i++) {
+		uint64_t mac = mac_u64(sw->own[i]);
+		struct sw *now = map_get(&n->owners, mac), *left = NULL;
+
+		if (now == NULL || (now != sw && now != &net_several))
+			continue;
+		for (size_t k = 0; k < n->n_switches && now == &net_several; k++)	/* rare: cloned addresses */
+			if (n->switches[k] != sw && sw_owns(n->switches[k], sw->own[i]))
+				left = left == NULL ? n->switches[k] : &net_several;
+		if (left == NULL)
+			map_del(&n->owners, mac);
+		else
+			map_put(&n->owners, mac, left);
+	}
+}
+
+/* ---- what a switch says of itself */
+
+struct on_port { uint64_t mac; uint32_t if_index; };
+
+static int
+on_port_compare(const void *a, const void *b)
+{
+	const struct on_port *x = a, *y = b;
+
+	if (x->if_index != y->if_index)
+		return x->if_index < y->if_index ? -1 : 1;
+	return (x->mac > y->mac) - (x->mac < y->mac);
+}
+
+/* Each MAC of the table once on each of its ports. */
+static int
+stations_count(const struct net *n, struct sw *sw)
+{
+	struct on_port *v = calloc(sw->fdb_rows + 1, sizeof *v);
+	struct row_ref ref;
+	size_t count = 0;
+
+	if (v == NULL)
+		return -ENOMEM;
+	for (size_t at = 0; rowset_next(&sw->table, &at, &ref) && count < sw->fdb_rows;) {
+		const struct station *st;
+		struct row r;
+
+		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 && (st = net_station(n, r.fdb.mac)) != NULL &&
+		    counts_on(st, sw, r.fdb.if_index))
+			v[count++] = (struct on_port){ st->mac, r.fdb.if_index };
+	}
+	qsort(v, count, sizeof *v, on_port_compare);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || on_port_compare(&v[i - 1], &v[i]) != 0)
+			port_count(sw, v[i].if_index, false, true);
+	free(v);
+	return 0;
+}
+
+static void
+sw_describe_row(struct sw *sw, struct row *r)
+{
+	switch (r->kind) {
+	case ROW_NEIGHBOUR:
+		sw->neighbours[sw->n_neighbours++] = *r;	/* owns its octets now */
+		return;
+	case ROW_IFACE:
+		port_of(&sw->ports[sw->n_ports++], &r->iface);
+		own_add(sw, r->iface.phys);
+		break;
+	case ROW_SYSTEM:
+		octets_text(&r->system.name, sw->sys_name, sizeof sw->sys_name);
+		sw->ageing_s = r->system.ageing_s;
+		own_add(sw, r->system.bridge);
+		break;
+	default:
+		break;
+	}
+	row_free(r);
+}
+
+/* Ports, neighbours and own addresses anew from the table; what uplink.c had concluded of a port stays until it is asked again. */
+static int
+sw_describe(struct net *n, struct sw *sw)
+{
+	size_t counts[ROW_NKINDS] = { 0 }, n_old = sw->n_ports;
+	struct port *old = sw->ports;
 	struct row_ref ref;
 
-	for (; rowset_next(&sw->table, &at, &ref);)
+	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);)
 		if (ref.p[0] < ROW_NKINDS)
 			counts[ref.p[0]]++;
+	owners_remove(n, sw);
+	sw->ports = NULL;
 	sw_describe_free(sw);
 	sw->ports = calloc(counts[ROW_IFACE] + 1, sizeof *sw->ports);
 	sw->neighbours = calloc(counts[ROW_NEIGHBOUR] + 1, sizeof *sw->neighbours);
+	sw->neighbour_is = calloc(counts[ROW_NEIGHBOUR] + 1, sizeof(struct sw *));
 	sw->own = calloc(counts[ROW_IFACE] + counts[ROW_SYSTEM] + 1, sizeof *sw->own);
-	sw->fdb_rows = (uint32_t)counts[ROW_FDB];
-	if (sw->ports == NULL || sw->neighbours == NULL || sw->own == NULL)
+	if (sw->ports == NULL || sw->neighbours == NULL || sw->neighbour_is == NULL || sw->own == NULL) {
+		free(old);
 		return -ENOMEM;
-	for (at = 0; rowset_next(&sw->table, &at, &ref);) {
+	}
+	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
 		struct row r;
 
-		if (ref.p[0] == ROW_FDB || ref.p[0] == ROW_ARP || row_unpack(ref.p, ref.n, &r) < 0)
-			continue;
-		if (r.kind == ROW_NEIGHBOUR) {
-			sw->neighbours[sw->n_neighbours++] = r;	/* owns its octets now */
-			continue;
-		}
-		if (r.kind == ROW_IFACE) {
-			port_of(&sw->ports[sw->n_ports++], &r.iface);
-			own_add(sw, r.iface.phys);
-		} else if (r.kind == ROW_SYSTEM) {
-			octets_text(&r.system.name, sw->sys_name, sizeof sw->sys_name);
-			sw->ageing_s = r.system.ageing_s;
-			own_add(sw, r.system.bridge);
-		}
-		row_free(&r);
+		if (ref.p[0] != ROW_FDB && ref.p[0] != ROW_ARP && row_unpack(ref.p, ref.n, &r) == 0)
+			sw_describe_row(sw, &r);
 	}
 	qsort(sw->ports, sw->n_ports, sizeof *sw->ports, port_compare);
 	qsort(sw->own, sw->n_own, sizeof *sw->own, mac_compare);
+	owners_add(n, sw);
 	net_ports_configure(sw);
-	return 0;
+	for (size_t i = 0; i < n_old; i++) {
+		struct port *p = sw_port(sw, old[i].if_index);
+
+		if (p == NULL)
+			continue;
+		p->uplink = old[i].uplink;
+		p->why = old[i].why;
+		p->towards = old[i].towards;
+		p->phone = old[i].phone;
+		p->changed = old[i].changed;
+		p->doubt_of = old[i].doubt_of;
+		p->doubt_polls = old[i].doubt_polls;
+		p->doubt_own_polls = old[i].doubt_own_polls;
+	}
+	free(old);
+	for (size_t i = 0; i < sw->n_neighbours; i++) {
+		struct port *p = sw_port(sw, sw->neighbours[i].neighbour.if_index);
+
+		if (p != NULL)
+			p->has_neighbour = true;
+	}
+	n->topology_stale = true;
+	return stations_count(n, sw);
 }
 
 static bool
@@ -297,10 +468,11 @@ net_ports_configure(struct sw *sw)
 }
 
 int
-net_table_set(struct net *n, struct sw *sw, struct rowset *after, struct wall at, net_changed_fn *changed, void *arg)
+net_table_set(struct net *n, struct sw *sw, struct rowset *after, struct wall at, const struct net_listener *l)
 {
-	struct change c = { .net = n, .sw = sw, .at = at, .changed = changed, .arg = arg };
+	struct change c = { .net = n, .sw = sw, .at = at, .l = l };
 	struct rowset before = sw->table;
+	struct row_ref ref;
 
 	/* First what came, then what went: a row that only changed its status keeps the time it was first seen here. */
 	c.add = true;
@@ -311,27 +483,43 @@ net_table_set(struct net *n, struct sw *sw, struct rowset *after, struct wall at
 	sw->table = *after;
 	*after = (struct rowset){ 0 };
 	rowset_free(&before);
+	sw->fdb_rows = 0;
+	for (size_t i = 0; rowset_next(&sw->table, &i, &ref);)
+		sw->fdb_rows += ref.p[0] == ROW_FDB;
 	if (c.other || sw->ports == NULL)
-		return sw_describe(sw);
+		return sw_describe(n, sw);
 	return 0;
+}
+
+bool
+sw_is_reached(const struct sw *sw)
+{
+	return sw->polls > 0 && (sw->state == SWITCH_OK || sw->state == SWITCH_INCOMPLETE);
+}
+
+void
+net_state_set(struct net *n, struct sw *sw, enum switch_state state)
+{
+	bool was = sw_is_reached(sw);
+
+	sw->state = state;
+	/* A conflict is only believed of a switch that was read completely twice (uplink.c). */
+	if (was != sw_is_reached(sw) || sw->complete_polls <= 2 || sw->doubted)
+		n->topology_stale = true;
 }
 
 struct sw *
 net_switch(const struct net *n, uint64_t key)
 {
-	for (size_t i = 0; i < n->n_switches; i++)
-		if (n->switches[i]->key == key)
-			return n->switches[i];
-	return NULL;
+	return map_get(&n->by_key, key);
 }
 
 struct sw *
 net_switch_named(const struct net *n, const char *name)
 {
-	for (size_t i = 0; i < n->n_switches; i++)
-		if (strcmp(n->switches[i]->name, name) == 0)
-			return n->switches[i];
-	return NULL;
+	struct sw *sw = map_get(&n->by_name, hash_bytes(name, strlen(name)));
+
+	return sw != NULL && strcmp(sw->name, name) == 0 ? sw : NULL;
 }
 
 struct sw *
@@ -350,6 +538,11 @@ net_switch_add(struct net *n, const struct conf_switch *conf)
 	sw->index = n->n_switches;
 	sw->state = SWITCH_NEVER;
 	sw->ageing_s = 300;
+	if (map_put(&n->by_key, sw->key, sw) < 0 || map_put(&n->by_name, hash_bytes(sw->name, strlen(sw->name)), sw) < 0) {
+		map_del(&n->by_key, sw->key);
+		free(sw);
+		return NULL;
+	}
 	n->switches[n->n_switches++] = sw;
 	return sw;
 }
@@ -362,18 +555,37 @@ sw_free(struct sw *sw)
 	free(sw);
 }
 
+static void
+port_unlink(struct port *p, const struct sw *gone)
+{
+	if (p->towards == gone)
+		p->towards = NULL;
+	if (p->doubt_of == gone)
+		p->doubt_of = NULL;
+}
+
 void
-net_switch_remove(struct net *n, struct sw *sw, net_changed_fn *changed, void *arg)
+net_switch_remove(struct net *n, struct sw *sw, const struct net_listener *l)
 {
 	struct rowset nothing = { 0 };
 
-	net_table_set(n, sw, &nothing, (struct wall){ 0 }, changed, arg);
+	assert(sw->findings == NULL);	/* they were told to leave */
+	net_table_set(n, sw, &nothing, (struct wall){ 0 }, l);
+	owners_remove(n, sw);
+	map_del(&n->by_key, sw->key);
+	map_del(&n->by_name, hash_bytes(sw->name, strlen(sw->name)));
 	n->switches[sw->index] = n->switches[--n->n_switches];
 	n->switches[sw->index]->index = sw->index;
-	for (size_t i = 0; i < n->n_switches; i++)
-		for (size_t p = 0; p < n->switches[i]->n_ports; p++)
-			if (n->switches[i]->ports[p].towards == sw)
-				n->switches[i]->ports[p].towards = NULL;
+	for (size_t i = 0; i < n->n_switches; i++) {
+		struct sw *other = n->switches[i];
+
+		for (size_t p = 0; p < other->n_ports; p++)
+			port_unlink(&other->ports[p], sw);
+		for (size_t k = 0; k < other->n_neighbours; k++)
+			if (other->neighbour_is[k] == sw)
+				other->neighbour_is[k] = NULL;
+	}
+	n->topology_stale = true;
 	sw_free(sw);
 }
 
@@ -386,5 +598,9 @@ net_free(struct net *n)
 	for (size_t i = 0; i < n->n_slots; i++)
 		free(n->slots[i].seen);
 	free(n->slots);
+	map_free(&n->by_key);
+	map_free(&n->by_name);
+	map_free(&n->owners);
+	map_free(&n->heard);
 	*n = (struct net){ 0 };
 }

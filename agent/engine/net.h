@@ -7,24 +7,36 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "config/conf.h"
 #include "model/enums.h"
 #include "model/rows.h"
 #include "model/rowset.h"
 
 struct sw;
+struct finding;				/* detect.c */
 
 struct port {
 	uint32_t	 if_index;
 	char		 name[64], alias[64];	/* cleaned */
+	uint64_t	 descr_hash;		/* of ifDescr; 0 none */
+	struct mac	 phys;			/* ifPhysAddress */
 	uint8_t		 oper;
 	bool		 configured_uplink, configured_access;
+	bool		 has_neighbour;		/* somebody there speaks LLDP or CDP */
 	/* Conclusions of uplink.c. */
 	bool		 uplink;
 	enum reason	 why;			/* of an uplink, or of a conflict; 0 neither */
 	struct sw	*towards;		/* borrowed; NULL: not a polled switch */
-	uint32_t	 stations;		/* distinct learned MACs that are not a switch's own */
 	bool		 phone;			/* a neighbour with the telephone capability */
+	bool		 changed;		/* a conclusion is another one than before; cleared by whoever has acted on it */
+	/* Somebody there claims to be this switch, which does not agree. Both had been read completely so many times when that was
+	 * seen first: until both are read again, nothing is concluded (their tables are of different moments). */
+	struct sw	*doubt_of;
+	uint32_t	 doubt_polls, doubt_own_polls;
+	bool		 doubted;		/* in this pass */
+	/* Kept with every change of a sighting. */
+	uint32_t	 stations;		/* distinct learned MACs, without those of virtual routers */
 };
 
 struct sw {
@@ -36,11 +48,13 @@ struct sw {
 	struct port	*ports;			/* sorted by if_index */
 	size_t		 n_ports;
 	struct row	*neighbours;		/* of kind ROW_NEIGHBOUR */
+	struct sw	**neighbour_is;		/* the polled switch that each claims to be, or NULL (uplink.c) */
 	size_t		 n_neighbours;
 	struct mac	*own;			/* bridge and interface addresses, sorted */
 	size_t		 n_own;
 	char		 sys_name[64];
 	uint32_t	 ageing_s;
+	bool		 has_arp;		/* rows of ARP or ND in its table */
 	uint32_t	 fdb_rows;
 	/* How polling goes. */
 	enum switch_state state;
@@ -54,11 +68,12 @@ struct sw {
 	uint32_t	 uptime_cs;
 	uint8_t		 complete;		/* ROW_BIT()s of the last answered poll */
 	struct wall	 last_poll, last_complete, baseline_at;
-	bool		 unreachable_told;
+	bool		 lost, unreachable_told;	/* three polls missed; an alarm says so */
 	char		 error[160], credential[NAME_MAX_OCTETS];
-	bool		 dirty, table_dirty;	/* to be written */
-	struct mono	 written;
+	bool		 dirty, state_dirty, table_dirty;	/* to be written: when it was polled, how that went, what it said */
 	size_t		 tree;			/* uplink.c: which part of the agreed topology it belongs to */
+	bool		 doubted, doubt_asked;	/* a port of it or of another waits for its next complete poll (uplink.c) */
+	struct finding	*findings;		/* detect.c: those whose place is here */
 };
 
 /* One MAC seen on one port. */
@@ -68,7 +83,7 @@ struct sighting {
 	uint16_t	 vlan;
 	uint8_t		 status, table;
 	uint16_t	 rows;			/* rows that say so */
-	int64_t		 since_us;		/* wall time of the poll that showed it first here */
+	int64_t		 since_us;		/* wall time of the poll that showed it first here; 0: before this run */
 };
 
 struct station {
@@ -83,11 +98,24 @@ struct net {
 	struct station	*slots;			/* open addressing, power of two */
 	size_t		 n_slots, n_stations;
 	uint32_t	 max_stations;
+	/* Past max_stations only MACs that this says yes to are taken, NET_RESERVE of them; may be NULL. */
+	bool		(*precious)(void *arg, struct mac mac);
+	void		*arg;
 	uint64_t	 refused_stations, strays, bad_rows;
+	struct map	 by_key, by_name;	/* switches; names by their hash */
+	struct map	 owners;		/* MAC to the switch whose own it is, or to net_several */
+	struct map	 heard;			/* MAC in a neighbour's ids to the switch that hears it, or to net_several (uplink.c) */
+	bool		 topology_stale;	/* something that uplinks_decide() looks at has changed */
 };
+#define NET_RESERVE 16384
+extern struct sw net_several;		/* stands in a map for "more than one switch" */
 
-/* Told of each MAC whose sightings changed. */
-typedef void net_changed_fn(void *arg, struct mac mac);
+/* Who is told what a new table changed; any may be NULL. */
+struct net_listener {
+	void	(*changed)(void *arg, struct mac mac);		/* its sightings */
+	void	(*address)(void *arg, struct mac mac, const struct ip *ip);	/* a row of ARP or ND came */
+	void	*arg;
+};
 
 void		 net_free(struct net *n);
 struct sw	*net_switch(const struct net *n, uint64_t key);		/* NULL: not configured */
@@ -95,12 +123,18 @@ struct sw	*net_switch_named(const struct net *n, const char *name);
 /* Adds one; NULL: out of memory. */
 struct sw	*net_switch_add(struct net *n, const struct conf_switch *conf);
 /* Takes a switch and its sightings out. */
-void		 net_switch_remove(struct net *n, struct sw *sw, net_changed_fn *changed, void *arg);
+void		 net_switch_remove(struct net *n, struct sw *sw, const struct net_listener *l);
 /* The operator's uplinks and access_ports, after the ports or the configuration changed. */
 void		 net_ports_configure(struct sw *sw);
 
 /* Makes `after` the table of the switch (takes it over). `at`: the poll's time. 0 or -ENOMEM with nothing changed. */
-int		 net_table_set(struct net *n, struct sw *sw, struct rowset *after, struct wall at, net_changed_fn *changed, void *arg);
+int		 net_table_set(struct net *n, struct sw *sw, struct rowset *after, struct wall at, const struct net_listener *l);
+/* The switch can (not) be asked any more, or was polled often enough to be believed. */
+void		 net_state_set(struct net *n, struct sw *sw, enum switch_state state);
+/* The polled switch whose own address it is. NULL: none, or several say so. */
+struct sw	*net_owner(const struct net *n, struct mac mac);
+/* A polled switch that can be asked now, with tables that could agree. */
+bool		 sw_is_reached(const struct sw *sw);
 
 struct station	*net_station(const struct net *n, struct mac mac);	/* NULL: never seen */
 struct port	*sw_port(const struct sw *sw, uint32_t if_index);	/* NULL: not in its interface table */
@@ -108,6 +142,6 @@ bool		 sw_owns(const struct sw *sw, struct mac mac);
 /* A status that makes a sighting of a live station. */
 bool		 sighting_is_live(const struct sighting *s);
 
-/* uplink.c: decides for every port of every switch. True when anything changed. */
-bool		 uplinks_decide(struct net *n);
+/* uplink.c: decides for every port of every switch; marks those with another conclusion as `changed`. How many ports it looked at. */
+size_t		 uplinks_decide(struct net *n);
 #endif

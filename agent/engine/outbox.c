@@ -1,6 +1,8 @@
 /* agent/engine/outbox.c: the schedule of deliveries. Each row is in the store until its receiver acknowledged it. */
 #include "engine/outbox.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,25 +13,33 @@
 #define IN_FLIGHT_MAX 32
 #define BACKOFF_MAX_MS 300000
 #define ANSWER_MS 30000			/* notify gives up after 5 s: longer means that it lost the row */
+#define LOAD_AGAIN_MS 5000
+#define KEEP_MS (7 * 86400000ll)	/* counted by the clock that does not jump: a restart begins anew, nothing goes too early */
+#define KEEP_ROWS 100000
+#define WINDOW 1024			/* rows looked at per turn: those behind them wait for these anyway */
 
-enum row_state { ROW_QUEUED, ROW_IN_FLIGHT, ROW_SETTLED };
+enum row_state { ROW_QUEUED, ROW_IN_FLIGHT };
 
 struct entry {
-	struct entry		*next;
-	struct outbox_row	 row;
-	enum row_state		 state;
-	struct mono		 sent, not_before;
-	int64_t			 backoff_ms;	/* after a refusal of this row alone */
+	struct entry	*next, **prev;
+	uint64_t	 row;
+	uint64_t	 subject;	/* what has to stay in order */
+	enum row_state	 state;
+	bool		 heartbeat;
+	struct mono	 added, sent, not_before;
+	struct wall	 queued;
+	int64_t		 backoff_ms;	/* after a refusal of this row alone */
+	struct event	*event;		/* while in flight */
 };
 
 struct receiver {
-	char			 name[NAME_MAX_OCTETS];
-	bool			 configured, inform, down;
-	struct mono		 retry_at;
-	int64_t			 backoff_ms;
-	struct entry		*first, **last;
-	size_t			 queued, in_flight;
-	uint64_t		 delivered, timed_out, refused;
+	char		 name[NAME_MAX_OCTETS];
+	bool		 configured, inform, down;
+	struct mono	 retry_at;
+	int64_t		 backoff_ms;
+	struct entry	*first, **last, *heartbeat;	/* heartbeat: the one that waits, or NULL */
+	size_t		 queued, in_flight;
+	uint64_t	 delivered, timed_out, refused, expired;
 };
 
 struct outbox {
@@ -39,6 +49,9 @@ struct outbox {
 	struct receiver		*receivers;
 	size_t			 n, cap;
 	bool			 notify_up;
+	uint64_t		*done;
+	size_t			 n_done, cap_done;
+	struct event		 told;		/* outbox_result() lends it */
 };
 
 struct outbox *
@@ -53,6 +66,13 @@ outbox_new(const struct outbox_ops *ops, void *arg)
 	return o;
 }
 
+static void
+entry_free(struct entry *e)
+{
+	free(e->event);
+	free(e);
+}
+
 void
 outbox_free(struct outbox *o)
 {
@@ -61,11 +81,24 @@ outbox_free(struct outbox *o)
 	for (size_t i = 0; i < o->n; i++) {
 		for (struct entry *e = o->receivers[i].first, *next; e != NULL; e = next) {
 			next = e->next;
-			free(e);
+			entry_free(e);
 		}
 	}
 	free(o->receivers);
+	free(o->done);
 	free(o);
+}
+
+/* Whoever points into the array of receivers, after it may have moved. */
+static void
+receivers_moved(struct outbox *o)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		if (o->receivers[i].first == NULL)
+			o->receivers[i].last = &o->receivers[i].first;
+		else
+			o->receivers[i].first->prev = &o->receivers[i].first;
+	}
 }
 
 static struct receiver *
@@ -78,9 +111,7 @@ receiver_of(struct outbox *o, const char *name)
 			return &o->receivers[i];
 	if (array_grow((void **)&o->receivers, o->n, &o->cap, sizeof *o->receivers) < 0)
 		return NULL;
-	for (size_t i = 0; i < o->n; i++)	/* the array may have moved */
-		if (o->receivers[i].first == NULL)
-			o->receivers[i].last = &o->receivers[i].first;
+	receivers_moved(o);
 	r = &o->receivers[o->n++];
 	*r = (struct receiver){ 0 };
 	r->last = &r->first;
@@ -105,8 +136,50 @@ outbox_configure(struct outbox *o, const struct conf *c)
 	}
 }
 
+/* A detection, or else a switch, or else the agent. */
+static uint64_t
+subject_of(const struct event *e)
+{
+	return e->detection_id != 0 ? e->detection_id : hash_bytes(e->switch_name, strlen(e->switch_name));
+}
+
+/* Out of the queue for good, and with the next batch out of the store. */
+static void
+entry_settle(struct outbox *o, struct receiver *r, struct entry *e)
+{
+	if (array_grow((void **)&o->done, o->n_done, &o->cap_done, sizeof *o->done) == 0)
+		o->done[o->n_done++] = e->row;
+	else
+		log_error("out of memory: outbox row %llu is sent again after the next start", (unsigned long long)e->row);
+	if ((*e->prev = e->next) != NULL)
+		e->next->prev = e->prev;
+	else
+		r->last = e->prev;
+	if (r->heartbeat == e)
+		r->heartbeat = NULL;
+	assert(r->queued > 0);
+	r->queued--;
+	entry_free(e);
+}
+
+/* More than is promised to be kept: the oldest goes, and is counted. */
+static void
+expire(struct outbox *o, struct receiver *r, struct moment now)
+{
+	for (struct entry *e = r->first, *next; e != NULL; e = next) {
+		next = e->next;
+		if (r->queued <= KEEP_ROWS && mono_since(e->added, now.mono) < KEEP_MS)
+			return;
+		if (e->state == ROW_IN_FLIGHT)
+			continue;
+		if (r->expired++ == 0)
+			log_error("receiver %s was away for too long: its oldest notifications expire", r->name);
+		entry_settle(o, r, e);
+	}
+}
+
 bool
-outbox_add(struct outbox *o, const struct outbox_row *row)
+outbox_add(struct outbox *o, const struct outbox_row *row, struct moment now)
 {
 	struct receiver *r = receiver_of(o, row->receiver);
 	struct entry *e = calloc(1, sizeof *e);
@@ -115,25 +188,61 @@ outbox_add(struct outbox *o, const struct outbox_row *row)
 		free(e);
 		return false;
 	}
-	e->row = *row;
+	*e = (struct entry){ .row = row->row, .subject = subject_of(&row->event), .added = now.mono, .queued = row->queued,
+		.heartbeat = row->event.type == EVENT_HEARTBEAT, .prev = r->last };
 	*r->last = e;
 	r->last = &e->next;
 	r->queued++;
+	if (e->heartbeat) {
+		if (r->heartbeat != NULL && r->heartbeat->state == ROW_QUEUED)
+			entry_settle(o, r, r->heartbeat);
+		r->heartbeat = e;
+	}
+	expire(o, r, now);
 	return true;
 }
 
+const uint64_t *
+outbox_done(const struct outbox *o, size_t *n)
+{
+	*n = o->n_done;
+	return o->done;
+}
+
+void
+outbox_settled(struct outbox *o)
+{
+	o->n_done = 0;
+}
+
 static struct entry *
-entry_of(struct outbox *o, uint64_t row, struct receiver **owner)
+entry_in_flight(struct outbox *o, uint64_t row, struct receiver **owner)
 {
 	for (size_t i = 0; i < o->n; i++) {
-		for (struct entry *e = o->receivers[i].first; e != NULL; e = e->next) {
-			if (e->row.row == row && e->state == ROW_IN_FLIGHT) {
-				*owner = &o->receivers[i];
+		struct receiver *r = &o->receivers[i];
+		size_t left = r->in_flight;
+
+		for (struct entry *e = r->first; e != NULL && left > 0; e = e->next) {
+			if (e->state != ROW_IN_FLIGHT)
+				continue;
+			if (e->row == row) {
+				*owner = r;
 				return e;
 			}
+			left--;
 		}
 	}
 	return NULL;
+}
+
+static void
+entry_land(struct receiver *r, struct entry *e)
+{
+	assert(e->state == ROW_IN_FLIGHT && r->in_flight > 0);
+	e->state = ROW_QUEUED;
+	r->in_flight--;
+	free(e->event);
+	e->event = NULL;
 }
 
 /* 1, 2, 4 … 300 s, each give or take a fifth: receivers that came back together are not asked together. */
@@ -149,132 +258,151 @@ longer(struct outbox *o, int64_t *backoff_ms)
 	return *backoff_ms * (80 + dice % 41) / 100;
 }
 
+static void
+unanswered(struct outbox *o, struct receiver *r, const char *why, struct moment now)
+{
+	r->timed_out++;
+	if (!r->down)
+		log_warnx("receiver %s does not acknowledge (%s): %zu notifications are kept", r->name, why[0] != '\0' ? why : "time-out",
+		    r->queued);
+	if (!r->down || mono_since(r->retry_at, now.mono) >= 0) {	/* several in flight time out together: one step */
+		r->down = true;
+		r->retry_at = mono_add(now.mono, longer(o, &r->backoff_ms));
+	}
+}
+
+static void
+delivered(struct outbox *o, struct receiver *r, struct entry *e)
+{
+	r->delivered++;
+	entry_settle(o, r, e);
+	if (r->down)
+		log_info("receiver %s answers again: %zu notifications waiting", r->name, r->queued);
+	r->down = false;
+	r->backoff_ms = 0;
+}
+
 const struct event *
 outbox_result(struct outbox *o, const struct msg_delivered *m, struct moment now)
 {
 	struct receiver *r;
-	struct entry *e = entry_of(o, m->row, &r);
+	struct entry *e = entry_in_flight(o, m->row, &r);
 
 	if (e == NULL)
 		return NULL;		/* answered after we had given it up: it is tried again, with the same id */
-	r->in_flight--;
-	e->state = ROW_QUEUED;
+	o->told = *e->event;
+	entry_land(r, e);
 	switch (m->result) {
 	case DELIVERY_ACKNOWLEDGED:
 	case DELIVERY_SENT:
-		e->state = ROW_SETTLED;
-		r->queued--;
-		r->delivered++;
-		if (r->down)
-			log_info("receiver %s answers again: %zu notifications waiting", r->name, r->queued);
-		r->down = false;
-		r->backoff_ms = 0;
+		delivered(o, r, e);
 		break;
 	case DELIVERY_REFUSED:
 		r->refused++;
 		e->not_before = mono_add(now.mono, longer(o, &e->backoff_ms));
-		log_warnx("receiver %s refused %s: %s; tried again later", r->name, e->row.event.id, m->why);
+		log_warnx("receiver %s refused %s: %s; tried again later", r->name, o->told.id, m->why);
 		break;
 	default:
-		r->timed_out++;
-		if (!r->down)
-			log_warnx("receiver %s does not acknowledge (%s): %zu notifications are kept", r->name,
-			    m->why[0] != '\0' ? m->why : "time-out", r->queued);
-		if (!r->down || mono_since(r->retry_at, now.mono) >= 0) {	/* several in flight time out together: one step */
-			r->down = true;
-			r->retry_at = mono_add(now.mono, longer(o, &r->backoff_ms));
-		}
+		unanswered(o, r, m->why, now);
 	}
-	return &e->row.event;
+	if (m->result != DELIVERY_ACKNOWLEDGED && m->result != DELIVERY_SENT && e->heartbeat && r->heartbeat != e)
+		entry_settle(o, r, e);		/* a newer one waits */
+	return &o->told;
 }
 
 void
 outbox_notify_up(struct outbox *o, bool up)
 {
 	o->notify_up = up;
-	for (size_t i = 0; i < o->n; i++) {
-		for (struct entry *e = o->receivers[i].first; e != NULL; e = e->next)
+	for (size_t i = 0; i < o->n; i++)
+		for (struct entry *e = o->receivers[i].first; e != NULL && o->receivers[i].in_flight > 0; e = e->next)
 			if (e->state == ROW_IN_FLIGHT)
-				e->state = ROW_QUEUED;
-		o->receivers[i].in_flight = 0;
-	}
+				entry_land(&o->receivers[i], e);
 }
 
-/* What has to stay in order: a detection, or else a switch, or else the agent. */
+/* False: its event cannot be had; settled when it never can. */
 static bool
-same_subject(const struct event *a, const struct event *b)
-{
-	if (a->detection_id != 0 || b->detection_id != 0)
-		return a->detection_id == b->detection_id;
-	return strcmp(a->switch_name, b->switch_name) == 0;
-}
-
-static bool
-waits_for_earlier(const struct receiver *r, const struct entry *e)
-{
-	for (const struct entry *x = r->first; x != e; x = x->next)
-		if (x->state != ROW_SETTLED && same_subject(&x->row.event, &e->row.event))
-			return true;
-	return false;
-}
-
-/* Drops settled rows, and takes back what notify has lost. */
-static void
-receiver_tidy(struct outbox *o, struct receiver *r, struct moment now)
-{
-	for (struct entry **p = &r->first; *p != NULL;) {
-		struct entry *e = *p;
-
-		if (e->state == ROW_IN_FLIGHT && mono_since(e->sent, now.mono) > ANSWER_MS) {
-			e->state = ROW_QUEUED;
-			r->in_flight--;
-		}
-		if (e->state == ROW_SETTLED && o->ops->settled(o->arg, e->row.row) == 0) {
-			if ((*p = e->next) == NULL)
-				r->last = p;
-			free(e);
-			continue;
-		}
-		p = &e->next;
-	}
-}
-
-static void
 entry_send(struct outbox *o, struct receiver *r, struct entry *e, struct moment now)
 {
-	struct msg_deliver m = { .row = e->row.row, .event = e->row.event };
+	struct msg_deliver m = { .row = e->row };
+	int rc = o->ops->load(o->arg, e->row, &m.event);
 
+	if (rc == -EBADMSG || rc == -ENOENT) {
+		log_error("receiver %s: outbox row %llu cannot be read and is given up", r->name, (unsigned long long)e->row);
+		r->expired++;
+		entry_settle(o, r, e);
+		return false;
+	}
+	if (rc < 0 || (e->event = malloc(sizeof *e->event)) == NULL) {
+		e->not_before = mono_add(now.mono, LOAD_AGAIN_MS);
+		return false;
+	}
+	*e->event = m.event;
 	memcpy(m.receiver, r->name, sizeof m.receiver);
 	memcpy(m.agent, o->agent, sizeof m.agent);
 	e->state = ROW_IN_FLIGHT;
 	e->sent = now.mono;
 	r->in_flight++;
 	o->ops->deliver(o->arg, &m);
+	return true;
+}
+
+/* Subjects of rows that were passed: what comes behind of the same has to wait. A small open hash, anew for each turn. */
+struct passed { uint64_t v[WINDOW * 2]; bool used[WINDOW * 2]; };
+
+/* False: it was there already. */
+static bool
+passed_add(struct passed *p, uint64_t subject)
+{
+	size_t i = (size_t)(subject * 0x9e3779b97f4a7c15u >> 40) % nitems(p->v);
+
+	for (; p->used[i]; i = (i + 1) % nitems(p->v))
+		if (p->v[i] == subject)
+			return false;
+	p->used[i] = true;
+	p->v[i] = subject;
+	return true;
+}
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return b < a ? b : a;
 }
 
 static int64_t
 receiver_tick(struct outbox *o, struct receiver *r, struct moment now)
 {
-	size_t limit = r->down ? 1 : IN_FLIGHT_MAX;
+	size_t limit = r->down ? 1 : IN_FLIGHT_MAX, looked = 0;
+	struct passed passed = { .used = { false } };
 	int64_t next = 60000;
 
-	receiver_tidy(o, r, now);
 	if (!r->configured || !o->notify_up || r->first == NULL)
 		return next;
-	if (r->down && mono_since(r->retry_at, now.mono) < 0)
+	if (r->down && r->in_flight == 0 && mono_since(r->retry_at, now.mono) < 0)
 		return mono_since(now.mono, r->retry_at);
-	for (struct entry *e = r->first; e != NULL && r->in_flight < limit; e = e->next) {
-		if (e->state != ROW_QUEUED || waits_for_earlier(r, e))
-			continue;
-		if (e->not_before.ms != 0 && mono_since(e->not_before, now.mono) < 0) {
-			int64_t wait = mono_since(now.mono, e->not_before);
+	for (struct entry *e = r->first, *behind; e != NULL && looked < WINDOW; e = behind, looked++) {
+		bool first_of_its = passed_add(&passed, e->subject);
 
-			next = wait < next ? wait : next;
+		behind = e->next;
+		if (e->state == ROW_IN_FLIGHT) {
+			int64_t left = ANSWER_MS - mono_since(e->sent, now.mono);
+
+			if (left <= 0)
+				entry_land(r, e);	/* notify has lost it: sent again in the next turn */
+			next = sooner(next, left <= 0 ? 1 : left);
 			continue;
 		}
-		entry_send(o, r, e, now);
+		if (!first_of_its || r->in_flight >= limit || (r->down && mono_since(r->retry_at, now.mono) < 0))
+			continue;
+		if (e->not_before.ms != 0 && mono_since(e->not_before, now.mono) < 0)
+			next = sooner(next, mono_since(now.mono, e->not_before));
+		else if (!entry_send(o, r, e, now))
+			next = 1;
+		else
+			next = sooner(next, ANSWER_MS);
 	}
-	return r->in_flight > 0 && next > ANSWER_MS ? ANSWER_MS : next;
+	return next;
 }
 
 int64_t
@@ -283,9 +411,8 @@ outbox_tick(struct outbox *o, struct moment now)
 	int64_t next = 60000;
 
 	for (size_t i = 0; i < o->n; i++) {
-		int64_t ms = receiver_tick(o, &o->receivers[i], now);
-
-		next = ms < next ? ms : next;
+		expire(o, &o->receivers[i], now);
+		next = sooner(next, receiver_tick(o, &o->receivers[i], now));
 	}
 	return next < 1 ? 1 : next;
 }
@@ -299,12 +426,6 @@ outbox_figures(const struct outbox *o, size_t n, struct outbox_figures *out)
 		return false;
 	r = &o->receivers[n];
 	*out = (struct outbox_figures){ r->name, r->inform, r->down, !r->configured, r->queued, r->in_flight, r->delivered,
-		r->timed_out, r->refused, { 0 } };
-	for (const struct entry *e = r->first; e != NULL; e = e->next) {
-		if (e->state != ROW_SETTLED) {
-			out->oldest = e->row.queued;
-			break;
-		}
-	}
+		r->timed_out, r->refused, r->expired, r->first != NULL ? r->first->queued : (struct wall){ 0 } };
 	return true;
 }

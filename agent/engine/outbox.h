@@ -1,5 +1,6 @@
 /* agent/engine/outbox.h: which notification goes to which receiver when. In order per device, 32 in flight per receiver, one
- * receiver never delays another; a receiver that does not answer is tried with its oldest row after 1, 2, 4 … 300 s. Pure. */
+ * receiver never delays another; a receiver that does not answer is tried with its oldest row after 1, 2, 4 … 300 s. The events
+ * themselves stay in the store until they are sent; a row here is a few words. Pure. */
 #ifndef CAMTRAPD_OUTBOX_H
 #define CAMTRAPD_OUTBOX_H
 #include "engine/engine.h"
@@ -9,15 +10,15 @@ struct outbox;				/* opaque */
 struct outbox_ops {
 	void	(*deliver)(void *arg, const struct msg_deliver *m);
 	void	(*random)(void *arg, uint8_t *out, size_t n);
-	/* The row is settled: out of the store. 0, or negative: it is kept and settled again later. */
-	int	(*settled)(void *arg, uint64_t row);
+	/* Reads the event of a row. 0; -EBADMSG or -ENOENT: it is lost (counted, said, settled); else: try again later. */
+	int	(*load)(void *arg, uint64_t row, struct event *out);
 };
 
 struct outbox_figures {
 	const char	*receiver;	/* borrowed */
 	bool		 inform, down, orphan;	/* orphan: no longer configured */
 	size_t		 queued, in_flight;
-	uint64_t	 delivered, timed_out, refused;
+	uint64_t	 delivered, timed_out, refused, expired;	/* expired: over 7 days or over 100,000 rows */
 	struct wall	 oldest;	/* 0: nothing queued */
 };
 
@@ -25,8 +26,13 @@ struct outbox	*outbox_new(const struct outbox_ops *ops, void *arg);	/* NULL: out
 void		 outbox_free(struct outbox *o);
 /* The receivers in force, and our name in notifications; both are copied. */
 void		 outbox_configure(struct outbox *o, const struct conf *c);
-/* Takes a committed row. false: out of memory; it stays in the store for the next start. */
-bool		 outbox_add(struct outbox *o, const struct outbox_row *row);
+/* Takes a committed row. A heartbeat takes the place of an older one that waits. false: out of memory; it stays in the store for
+ * the next start. */
+bool		 outbox_add(struct outbox *o, const struct outbox_row *row, struct moment now);
+/* Rows that are done with, to be taken out of the store with the next batch; borrowed until outbox_settled(). A crash before
+ * that sends some again, with the same event id. */
+const uint64_t	*outbox_done(const struct outbox *o, size_t *n);
+void		 outbox_settled(struct outbox *o);
 /* The event that the result is about, borrowed until the next call; NULL: nothing of that row is in flight. */
 const struct event *outbox_result(struct outbox *o, const struct msg_delivered *m, struct moment now);
 /* notify came or went: what was in flight waits again. */

@@ -6,58 +6,102 @@
 #include "base/num.h"
 #include "engine/net.h"
 
-/* A polled switch that can be asked now, with the tables that could agree. */
-static bool
-is_reached(const struct sw *sw)
+/* Polled switches by what a neighbour can call them: the addresses and the system names of each pass. */
+struct callers { struct map addresses, names; };
+
+static void
+caller_add(struct map *m, uint64_t hash, struct sw *sw)
 {
-	return sw->polls > 0 && (sw->state == SWITCH_OK || sw->state == SWITCH_INCOMPLETE);
+	const struct sw *now = map_get(m, hash);
+
+	if (now != sw)
+		map_put(m, hash, now == NULL ? sw : &net_several);	/* out of memory: one proof of an uplink fewer */
+}
+
+static uint64_t
+address_hash(const struct ip *ip)
+{
+	return hash_bytes(ip->b, sizeof ip->b) ^ ip->family;
+}
+
+static void
+callers_make(const struct net *n, struct callers *c)
+{
+	for (size_t i = 0; i < n->n_switches; i++) {
+		struct sw *sw = n->switches[i];
+
+		caller_add(&c->addresses, address_hash(&sw->conf->address.ip), sw);
+		caller_add(&c->names, hash_bytes(sw->name, strlen(sw->name)), sw);
+		if (sw->sys_name[0] != '\0')
+			caller_add(&c->names, hash_bytes(sw->sys_name, strlen(sw->sys_name)), sw);
+	}
 }
 
 static struct sw *
-owner_of(const struct net *n, struct mac mac)
+called(const struct map *m, uint64_t hash)
 {
-	for (size_t i = 0; i < n->n_switches; i++)
-		if (sw_owns(n->switches[i], mac))
-			return n->switches[i];
-	return NULL;
+	struct sw *sw = map_get(m, hash);
+
+	return sw != &net_several ? sw : NULL;
 }
 
-/* The polled switch that a neighbour says it is: by an address of its own, or by the address or the name we poll it by. */
+/* The polled switch that a neighbour says it is: by an address of its own, or by the address or the name we poll it by. What
+ * several switches share (a factory's default name, a cloned address) says nothing. */
 static struct sw *
-neighbour_switch(const struct net *n, const struct row_neighbour *nb)
+neighbour_switch(const struct net *n, const struct callers *c, const struct row_neighbour *nb)
 {
 	struct mac mac;
 	struct sw *sw;
 	char name[64];
 
-	if (octets_mac(&nb->chassis, &mac) && (sw = owner_of(n, mac)) != NULL)
+	if (octets_mac(&nb->chassis, &mac) && (sw = net_owner(n, mac)) != NULL)
 		return sw;
-	octets_text(&nb->sys_name, name, sizeof name);
-	for (size_t i = 0; i < n->n_switches; i++) {
-		sw = n->switches[i];
-		for (size_t a = 0; a < nb->n_mgmt; a++)
-			if (!ip_is_special(&nb->mgmt[a]) && ip_eq(&nb->mgmt[a], &sw->conf->address.ip))
-				return sw;
-		if (name[0] != '\0' && (str_eq(name, sw->name) || str_eq(name, sw->sys_name)))
+	for (size_t a = 0; a < nb->n_mgmt; a++)
+		if (!ip_is_special(&nb->mgmt[a]) && (sw = called(&c->addresses, address_hash(&nb->mgmt[a]))) != NULL &&
+		    ip_eq(&nb->mgmt[a], &sw->conf->address.ip))
 			return sw;
-	}
-	return NULL;
+	octets_text(&nb->sys_name, name, sizeof name);
+	if (name[0] == '\0' || (sw = called(&c->names, hash_bytes(name, strlen(name)))) == NULL)
+		return NULL;
+	return str_eq(name, sw->name) || str_eq(name, sw->sys_name) ? sw : NULL;
 }
 
-static bool
-names_as_neighbour(const struct net *n, const struct sw *who, const struct sw *other)
+static void
+heard_add(struct net *n, const struct octets *id, struct sw *sw)
 {
-	for (size_t i = 0; i < who->n_neighbours; i++)
-		if (neighbour_switch(n, &who->neighbours[i].neighbour) == other)
-			return true;
-	return false;
+	struct mac mac;
+
+	if (octets_mac(id, &mac) && !mac_is_group(mac))
+		caller_add(&n->heard, mac_u64(mac), sw);
+}
+
+static void
+neighbours_resolve(struct net *n)
+{
+	struct callers c = { 0 };
+
+	callers_make(n, &c);
+	map_free(&n->heard);
+	for (size_t i = 0; i < n->n_switches; i++) {
+		struct sw *sw = n->switches[i];
+
+		for (size_t k = 0; k < sw->n_neighbours; k++) {
+			const struct row_neighbour *nb = &sw->neighbours[k].neighbour;
+
+			sw->neighbour_is[k] = neighbour_switch(n, &c, nb);
+			heard_add(n, &nb->chassis, sw);
+			heard_add(n, &nb->port, sw);
+		}
+	}
+	map_free(&c.addresses);
+	map_free(&c.names);
 }
 
 static bool
 sees_a_mac_of(const struct net *n, const struct sw *who, const struct sw *other)
 {
 	for (size_t i = 0; i < other->n_own; i++) {
-		const struct station *st = net_station(n, other->own[i]);
+		const struct station *st = net_owner(n, other->own[i]) == other ? net_station(n, other->own[i]) : NULL;
 
 		for (uint32_t k = 0; st != NULL && k < st->n; k++)
 			if (st->seen[k].sw == who && sighting_is_live(&st->seen[k]) && st->seen[k].if_index != 0)
@@ -85,118 +129,369 @@ port_mark(struct port *p, bool uplink, enum reason why, struct sw *towards)
 	p->towards = towards;
 }
 
+/* `other` does not agree that port `p` of `sw` leads to it. Their tables may be of before and after somebody moved a cable: both
+ * are read once more before anybody is accused, and until then the port is taken for what it claims, so that nobody behind it
+ * is given a wrong place. */
+static void
+port_doubt(struct sw *sw, struct port *p, enum reason why, struct sw *other)
+{
+	p->doubted = true;
+	if (p->doubt_of != other) {
+		p->doubt_of = other;
+		p->doubt_polls = other->complete_polls;
+		p->doubt_own_polls = sw->complete_polls;
+	}
+	if (other->complete_polls > p->doubt_polls && sw->complete_polls > p->doubt_own_polls) {
+		port_mark(p, false, why, other);
+		return;
+	}
+	sw->doubted = other->doubted = true;
+	port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
+}
+
+/* ---- what the other end says */
+
+enum says { SAYS_NO = -1, SAYS_NOTHING, SAYS_YES };
+
+static bool
+is_number(const char *text, uint32_t *out)
+{
+	uint64_t v;
+
+	if (num_parse(text, 1, INT32_MAX, &v) < 0)
+		return false;
+	*out = (uint32_t)v;
+	return true;
+}
+
+/* The one port for which `same` holds; NULL: none, or more than one. */
+static struct port *
+only_port(const struct sw *sw, bool (*same)(const struct port *p, const void *what), const void *what)
+{
+	struct port *hit = NULL;
+
+	for (size_t i = 0; i < sw->n_ports; i++) {
+		if (!same(&sw->ports[i], what))
+			continue;
+		if (hit != NULL)
+			return NULL;
+		hit = &sw->ports[i];
+	}
+	return hit;
+}
+
+static bool
+same_name(const struct port *p, const void *text)
+{
+	return strcmp(p->name, text) == 0 || (p->descr_hash != 0 && p->descr_hash == hash_bytes(text, strlen(text)));
+}
+
+static bool
+same_alias(const struct port *p, const void *text)
+{
+	return strcmp(p->alias, text) == 0;
+}
+
+static bool
+same_phys(const struct port *p, const void *mac)
+{
+	return mac_eq(p->phys, *(const struct mac *)mac);
+}
+
+/* A number as a port id is an ifIndex or an LLDP local port number, by the habit of the switch: only where both readings agree. */
+static struct port *
+port_numbered(const struct sw *sw, uint32_t number)
+{
+	struct port *by_index = sw_port(sw, number), *by_local = NULL;
+
+	for (size_t i = 0; i < sw->n_neighbours && by_local == NULL; i++)
+		if (sw->neighbours[i].neighbour.port_num == number)
+			by_local = sw_port(sw, sw->neighbours[i].neighbour.if_index);
+	return by_index == NULL ? by_local : by_local == NULL || by_local == by_index ? by_index : NULL;
+}
+
+/* The port of `sw` that a neighbour on the other end names. NULL: it names none that we know. */
+static struct port *
+port_named(const struct sw *sw, const struct row_neighbour *nb)
+{
+	char text[64];
+	struct mac mac;
+	struct port *p = NULL;
+	uint32_t number;
+
+	octets_text(&nb->port, text, sizeof text);
+	if (text[0] != '\0')
+		p = only_port(sw, same_name, text);
+	if (p == NULL && nb->port_subtype == 1 && text[0] != '\0')
+		p = only_port(sw, same_alias, text);
+	if (p == NULL && nb->port_subtype == 3 && octets_mac(&nb->port, &mac) && !mac_is_zero(mac))
+		p = only_port(sw, same_phys, &mac);
+	if (p == NULL && is_number(text, &number))
+		p = port_numbered(sw, number);
+	octets_text(&nb->port_desc, text, sizeof text);
+	if (p == NULL && text[0] != '\0')
+		p = only_port(sw, same_name, text);
+	return p;
+}
+
+/* What the neighbours of `other` say of port `p` of `sw`. *open: rows that name `sw` and no port of it. */
+static enum says
+neighbours_say(const struct sw *other, const struct sw *sw, const struct port *p, size_t *open)
+{
+	enum says says = SAYS_NOTHING;
+
+	*open = 0;
+	for (size_t i = 0; i < other->n_neighbours; i++) {
+		const struct port *named;
+
+		if (other->neighbour_is[i] != sw)
+			continue;
+		if ((named = port_named(sw, &other->neighbours[i].neighbour)) == p)
+			return SAYS_YES;
+		*open += named == NULL;
+		if (named != NULL)
+			says = SAYS_NO;
+	}
+	return *open > 0 ? SAYS_NOTHING : says;
+}
+
+/* Does `other` see what is `sw`'s side on this port of its own? */
+static bool
+looks_at(const struct net *n, const struct sw *other, uint32_t if_index, const struct sw *sw)
+{
+	for (size_t i = 0; i < other->n_neighbours; i++)
+		if (other->neighbour_is[i] == sw && other->neighbours[i].neighbour.if_index == if_index)
+			return true;
+	for (size_t i = 0; i < sw->n_own; i++) {
+		const struct station *st = net_owner(n, sw->own[i]) == sw ? net_station(n, sw->own[i]) : NULL;
+
+		for (uint32_t k = 0; st != NULL && k < st->n; k++)
+			if (st->seen[k].sw == other && st->seen[k].if_index == if_index && sighting_is_live(&st->seen[k]))
+				return true;
+	}
+	return false;
+}
+
+#define PORTS_MAX 64
+struct ports { uint32_t v[PORTS_MAX]; size_t n; };
+
+static bool
+ports_have(const struct ports *s, uint32_t if_index)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i] == if_index)
+			return true;
+	return false;
+}
+
+static void
+ports_add(struct ports *s, uint32_t if_index)
+{
+	if (if_index != 0 && s->n < PORTS_MAX && !ports_have(s, if_index))
+		s->v[s->n++] = if_index;
+}
+
+/* On which ports `other` sees what `sw` has learned: the stations of port `p`, and those of all its other ports. */
+static void
+ports_seen(const struct net *n, const struct sw *sw, const struct port *p, const struct sw *other, struct ports *of_p, struct ports *of_rest)
+{
+	struct row_ref ref;
+
+	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
+		const struct station *st;
+		struct row r;
+
+		if (ref.p[0] != ROW_FDB || row_unpack(ref.p, ref.n, &r) < 0 || r.fdb.if_index == 0 ||
+		    map_get(&n->owners, mac_u64(r.fdb.mac)) != NULL || mac_is_virtual_router(r.fdb.mac) ||
+		    (st = net_station(n, r.fdb.mac)) == NULL)
+			continue;
+		for (uint32_t k = 0; k < st->n; k++)
+			if (st->seen[k].sw == other && sighting_is_live(&st->seen[k]))
+				ports_add(r.fdb.if_index == p->if_index ? of_p : of_rest, st->seen[k].if_index);
+	}
+}
+
+/* What the MAC table of `other` says of port `p` of `sw`: stations of `p` that it sees where it sees the rest of `sw` hang at `sw`
+ * itself; those that it sees elsewhere are on its own side. A device cannot forge that: it is the way its frames went. */
+static enum says
+stations_say(const struct net *n, const struct sw *sw, const struct port *p, const struct sw *other)
+{
+	struct ports of_p = { .n = 0 }, of_rest = { .n = 0 };
+	size_t here = 0, there = 0;
+
+	ports_seen(n, sw, p, other, &of_p, &of_rest);
+	for (size_t i = 0; i < of_p.n; i++) {
+		if (ports_have(&of_rest, of_p.v[i]) || looks_at(n, other, of_p.v[i], sw))
+			here++;
+		else
+			there++;
+	}
+	if (here > 0)
+		return there == 0 ? SAYS_NO : SAYS_NOTHING;
+	return there > 0 && of_rest.n > 0 ? SAYS_YES : SAYS_NOTHING;
+}
+
+/* Ports of `sw` where somebody claims to be `other`, which other's neighbours neither confirm nor deny, nor stations deny. */
+static size_t
+open_claims(const struct net *n, struct sw *sw, const struct sw *other)
+{
+	size_t count = 0, open;
+
+	for (size_t i = 0; i < sw->n_neighbours; i++) {
+		const struct port *p = sw->neighbour_is[i] == other ? sw_port(sw, sw->neighbours[i].neighbour.if_index) : NULL;
+
+		count += p != NULL && neighbours_say(other, sw, p, &open) == SAYS_NOTHING && stations_say(n, sw, p, other) != SAYS_NO;
+	}
+	return count;
+}
+
+/* Somebody on port `p` of `sw` says that it is `other`. */
+static void
+judge_claim(struct net *n, struct sw *sw, struct port *p, struct sw *other)
+{
+	size_t open;
+	enum says by_name = neighbours_say(other, sw, p, &open), by_mac;
+
+	if (by_name == SAYS_YES) {
+		port_mark(p, true, REASON_UPLINK_NEIGHBOURS_AGREE, other);
+		n->switches[tree_root(n, sw->index)]->tree = tree_root(n, other->index);
+		return;
+	}
+	if ((by_mac = stations_say(n, sw, p, other)) == SAYS_YES) {
+		port_mark(p, true, open > 0 ? REASON_UPLINK_NEIGHBOURS_AGREE : REASON_UPLINK_MACS_AGREE, other);
+	} else if (!sw_is_reached(other)) {
+		port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
+	} else if (by_mac == SAYS_NO || by_name == SAYS_NO) {
+		port_doubt(sw, p, REASON_CONFLICT_NEIGHBOUR, other);
+	} else if (open > 0) {
+		port_mark(p, true, open_claims(n, sw, other) <= open ? REASON_UPLINK_NEIGHBOURS_AGREE : REASON_UPLINK_ONE_SIDED, other);
+		n->switches[tree_root(n, sw->index)]->tree = tree_root(n, other->index);
+	} else if (sees_a_mac_of(n, other, sw)) {
+		port_mark(p, true, open_claims(n, sw, other) <= 1 ? REASON_UPLINK_MACS_AGREE : REASON_UPLINK_ONE_SIDED, other);
+	} else {
+		port_doubt(sw, p, REASON_CONFLICT_NEIGHBOUR, other);
+	}
+}
+
 static void
 judge_neighbours(struct net *n, struct sw *sw)
 {
 	for (size_t i = 0; i < sw->n_neighbours; i++) {
 		const struct row_neighbour *nb = &sw->neighbours[i].neighbour;
 		struct port *p = sw_port(sw, nb->if_index);
-		struct sw *other;
 
 		if (p == NULL)
 			continue;
 		if (nb->caps_known && (nb->caps & CAP_TELEPHONE) != 0)
 			p->phone = true;
-		if ((other = neighbour_switch(n, nb)) == NULL || other == sw)
+		if (sw->neighbour_is[i] == NULL || sw->neighbour_is[i] == sw)
 			continue;
-		if (names_as_neighbour(n, other, sw)) {
-			port_mark(p, true, REASON_UPLINK_NEIGHBOURS_AGREE, other);
-			n->switches[tree_root(n, sw->index)]->tree = tree_root(n, other->index);
-		} else if (!is_reached(other)) {
-			port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
-		} else if (!sees_a_mac_of(n, other, sw)) {
-			port_mark(p, false, REASON_CONFLICT_NEIGHBOUR, other);
-		}
+		if (!p->uplink)
+			judge_claim(n, sw, p, sw->neighbour_is[i]);
+		else if (p->towards == NULL)
+			p->towards = sw->neighbour_is[i];	/* an uplink by configuration: whom to ask */
 	}
 }
 
-/* MACs of polled switches learned on ports of others. Where both belong to one agreed tree, the MAC has to come through a
- * port of that tree: on any other port somebody borrowed it. */
+/* The MAC of `other` was learned on a port that no neighbour explains. In one agreed tree it has to come through a port of that
+ * tree: on any other somebody borrowed it, unless the stations there say that the port leads to it all the same. */
+static void
+judge_mac(struct net *n, struct sw *sw, struct port *p, struct sw *other)
+{
+	enum says says = stations_say(n, sw, p, other);
+
+	if (says == SAYS_YES)
+		port_mark(p, true, REASON_UPLINK_MACS_AGREE, other);
+	else if (says == SAYS_NO || tree_root(n, sw->index) == tree_root(n, other->index))
+		port_doubt(sw, p, REASON_CONFLICT_MAC, other);
+	else if (!sw_is_reached(other))
+		port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
+	else if (sees_a_mac_of(n, other, sw))
+		port_mark(p, true, REASON_UPLINK_MACS_AGREE, other);
+	else
+		port_doubt(sw, p, REASON_CONFLICT_MAC, other);
+}
+
 static void
 judge_macs_of(struct net *n, struct sw *other)
 {
 	for (size_t i = 0; i < other->n_own; i++) {
-		const struct station *st = net_station(n, other->own[i]);
+		const struct station *st = net_owner(n, other->own[i]) == other ? net_station(n, other->own[i]) : NULL;
 
 		for (uint32_t k = 0; st != NULL && k < st->n; k++) {
 			const struct sighting *s = &st->seen[k];
-			struct port *p = sw_port(s->sw, s->if_index);
+			struct port *p = s->sw != other && sighting_is_live(s) ? sw_port(s->sw, s->if_index) : NULL;
 
-			if (p == NULL || s->sw == other || !sighting_is_live(s) || p->uplink)
-				continue;
-			if (tree_root(n, s->sw->index) == tree_root(n, other->index))
-				port_mark(p, false, REASON_CONFLICT_MAC, other);
-			else if (!is_reached(other))
-				port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
-			else if (sees_a_mac_of(n, other, s->sw))
-				port_mark(p, true, REASON_UPLINK_MACS_AGREE, other);
-			else if (other->complete_polls >= 2)
-				port_mark(p, false, REASON_CONFLICT_MAC, other);
+			if (p != NULL && !p->uplink && p->why == 0)
+				judge_mac(n, s->sw, p, other);
 		}
 	}
+}
+
+/* What is concluded of a port, to see whether the next pass says the same. */
+struct verdict_of_port { bool uplink, phone, reached; enum reason why; struct sw *towards; };
+
+static struct verdict_of_port
+verdict_of(const struct port *p)
+{
+	return (struct verdict_of_port){ p->uplink, p->phone, p->towards != NULL && sw_is_reached(p->towards), p->why, p->towards };
 }
 
 static void
-count_stations(struct net *n)
+port_forget(struct port *p)
 {
-	for (size_t i = 0; i < n->n_slots; i++) {
-		const struct station *st = &n->slots[i];
-		struct mac mac = mac_of_u64(st->mac);
+	p->uplink = p->configured_uplink && !p->configured_access;
+	p->why = p->uplink ? REASON_UPLINK_CONFIGURED : 0;
+	p->towards = NULL;
+	p->phone = p->doubted = false;
+}
 
-		if (st->n == 0 || mac_is_virtual_router(mac))
-			continue;
-		for (uint32_t k = 0; k < st->n; k++) {
-			struct port *p = sighting_is_live(&st->seen[k]) ? sw_port(st->seen[k].sw, st->seen[k].if_index) : NULL;
-			bool again = false;
+/* `was` NULL: there was no memory to remember; all is looked at again, which is slower and not wrong. */
+static void
+mark_changed(struct net *n, const struct verdict_of_port *was)
+{
+	size_t at = 0;
 
-			for (uint32_t j = 0; j < k && p != NULL; j++)	/* one MAC in several VLANs of a port counts once */
-				again |= st->seen[j].sw == st->seen[k].sw && st->seen[j].if_index == st->seen[k].if_index;
-			if (p != NULL && !again)
-				p->stations++;
+	for (size_t i = 0; i < n->n_switches; i++) {
+		for (size_t k = 0; k < n->switches[i]->n_ports; k++, at++) {
+			struct port *p = &n->switches[i]->ports[k];
+			const struct verdict_of_port is = verdict_of(p);
+
+			if (!p->doubted)
+				p->doubt_of = NULL;
+			p->changed = p->changed || was == NULL || is.uplink != was[at].uplink || is.phone != was[at].phone ||
+			    is.reached != was[at].reached || is.why != was[at].why || is.towards != was[at].towards;
 		}
 	}
 }
 
-bool
+size_t
 uplinks_decide(struct net *n)
 {
-	bool changed = false;
-	struct was { bool uplink, phone; enum reason why; struct sw *towards; uint32_t stations; } *was;
+	struct verdict_of_port *was;
 	size_t total = 0, at = 0;
 
 	for (size_t i = 0; i < n->n_switches; i++)
 		total += n->switches[i]->n_ports;
-	if ((was = calloc(total + 1, sizeof *was)) == NULL)
-		return true;		/* all is looked at again: slower, not wrong */
+	was = calloc(total + 1, sizeof *was);
+	n->topology_stale = false;
 	for (size_t i = 0; i < n->n_switches; i++) {
 		struct sw *sw = n->switches[i];
 
 		sw->tree = i;
-		for (size_t k = 0; k < sw->n_ports; k++) {
-			struct port *p = &sw->ports[k];
-
-			was[at++] = (struct was){ p->uplink, p->phone, p->why, p->towards, p->stations };
-			p->uplink = p->configured_uplink && !p->configured_access;
-			p->why = p->uplink ? REASON_UPLINK_CONFIGURED : 0;
-			p->towards = NULL;
-			p->phone = false;
-			p->stations = 0;
+		sw->doubted = false;
+		for (size_t k = 0; k < sw->n_ports; k++, at++) {
+			if (was != NULL)
+				was[at] = verdict_of(&sw->ports[k]);
+			port_forget(&sw->ports[k]);
 		}
 	}
+	neighbours_resolve(n);
 	for (size_t i = 0; i < n->n_switches; i++)
 		judge_neighbours(n, n->switches[i]);
 	for (size_t i = 0; i < n->n_switches; i++)
 		judge_macs_of(n, n->switches[i]);
-	count_stations(n);
-	at = 0;
-	for (size_t i = 0; i < n->n_switches; i++) {
-		for (size_t k = 0; k < n->switches[i]->n_ports; k++, at++) {
-			const struct port *p = &n->switches[i]->ports[k];
-
-			changed |= p->uplink != was[at].uplink || p->why != was[at].why || p->towards != was[at].towards ||
-			    p->phone != was[at].phone || p->stations != was[at].stations;
-		}
-	}
+	mark_changed(n, was);
 	free(was);
-	return changed;
+	return total;
 }

@@ -114,6 +114,7 @@ detection_encode(struct buf *b, const struct detection *d)
 	wall_put(b, d->first_seen);
 	wall_put(b, d->last_seen);
 	wall_put(b, d->gone_at);
+	wall_put(b, d->since);
 	put_u8(b, d->n_evidence);
 	for (size_t i = 0; i < d->n_evidence; i++) {
 		put_text(b, d->evidence[i].source);
@@ -124,6 +125,7 @@ detection_encode(struct buf *b, const struct detection *d)
 	put_text(b, d->maker_reason);
 	put_u8(b, d->conflict);
 	put_u8(b, d->announced);
+	put_u8(b, d->told);
 	put_text(b, d->handled_by);
 	put_text(b, d->handled_why);
 	wall_put(b, d->waived_until);
@@ -150,6 +152,7 @@ detection_decode(struct msg_in *m, struct detection *d)
 	d->first_seen = wall_get(m);
 	d->last_seen = wall_get(m);
 	d->gone_at = wall_get(m);
+	d->since = wall_get(m);
 	d->n_evidence = enum_get(m, EVIDENCE_MAX);
 	if (m->bad)
 		d->n_evidence = 0;
@@ -162,6 +165,7 @@ detection_decode(struct msg_in *m, struct detection *d)
 	get_text_into(m, d->maker_reason, sizeof d->maker_reason);
 	d->conflict = get_u8(m) != 0;
 	d->announced = get_u8(m) != 0;
+	d->told = get_u8(m) != 0;
 	get_text_into(m, d->handled_by, sizeof d->handled_by);
 	get_text_into(m, d->handled_why, sizeof d->handled_why);
 	d->waived_until = wall_get(m);

@@ -47,11 +47,13 @@ struct detection {
 	char		site[NAME_MAX_OCTETS];
 	struct ip	ip;		/* family 0: not known */
 	struct wall	first_seen, last_seen, gone_at;
+	struct wall	since;		/* at this place */
 	struct evidence	evidence[EVIDENCE_MAX];
 	uint8_t		n_evidence;
 	char		maker_reason[128];	/* verdict_of_maker.reason */
 	bool		conflict;
-	bool		announced;	/* an event for it was committed */
+	bool		announced;	/* decided: it has an id, is stored and shown */
+	bool		told;		/* an event was committed that is about it or counts it (summary, macFlood) */
 	char		handled_by[64], handled_why[128];
 	struct wall	waived_until;
 };

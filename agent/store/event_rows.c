@@ -92,11 +92,29 @@ store_outbox(struct store *s, int (*each)(void *arg, const struct outbox_row *r)
 }
 
 int
-store_outbox_done(struct store *s, uint64_t row, struct wall at)
+store_outbox_get(struct store *s, uint64_t row, struct event *out)
+{
+	sqlite3_stmt *q = db_prepare(s, "SELECT body FROM outbox WHERE row = ?1");
+	int rc;
+
+	if (q == NULL)
+		return -EIO;
+	db_int(q, 1, (int64_t)row);
+	if ((rc = db_step(s, q)) == 1) {
+		struct msg_in m = msg_in_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
+
+		rc = event_decode(&m, out);
+	} else if (rc == 0)
+		rc = -ENOENT;
+	sqlite3_finalize(q);
+	return rc;
+}
+
+int
+store_outbox_done(struct store *s, uint64_t row)
 {
 	sqlite3_stmt *q = db_prepare(s, "DELETE FROM outbox WHERE row = ?1");
 
-	(void)at;
 	if (q == NULL)
 		return -EIO;
 	db_int(q, 1, (int64_t)row);

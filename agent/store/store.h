@@ -34,7 +34,7 @@ void	store_rollback(struct store *s);
 /* Counters that never go back: returns the next value, from 1; part of the open transaction. */
 enum store_counter { COUNTER_DETECTION, COUNTER_EVENT, COUNTER_BOOTS };
 int	store_next(struct store *s, enum store_counter c, uint32_t *out);
-/* Small named blobs: "engine-id", … -ENOENT: not there. *out is appended to. */
+/* Small named blobs: "engine-id", "conflicts", … -ENOENT: not there. *out is appended to. */
 int	store_meta_put(struct store *s, const char *name, const void *p, size_t n);
 int	store_meta_get(struct store *s, const char *name, struct buf *out);
 
@@ -68,7 +68,9 @@ int	store_events(struct store *s, struct wall since, uint32_t after, size_t limi
 struct outbox_row { uint64_t row; char receiver[NAME_MAX_OCTETS]; struct wall queued; struct event event; };
 int	store_outbox_put(struct store *s, const char *receiver, const struct event *e, uint64_t *row);
 int	store_outbox(struct store *s, int (*each)(void *arg, const struct outbox_row *r), void *arg);
-int	store_outbox_done(struct store *s, uint64_t row, struct wall at);	/* delivered: kept out of the queue, counted */
+/* The event of one row, read again when it is sent. -ENOENT: no such row. -EBADMSG: it cannot be read. */
+int	store_outbox_get(struct store *s, uint64_t row, struct event *out);
+int	store_outbox_done(struct store *s, uint64_t row);	/* delivered, expired or replaced by a newer one */
 /* Removes what is older than the time given: history, events. */
 int	store_prune(struct store *s, struct wall before);
 #endif

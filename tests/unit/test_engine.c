@@ -127,7 +127,7 @@ start(void)
 static void
 stop(void)
 {
-	engine_tick(lab.engine, lab.now);
+	engine_stop(lab.engine);
 	engine_free(lab.engine);
 	store_close(lab.store);
 	lab.engine = NULL;

@@ -1,0 +1,155 @@
+/* agent/engine/conflicts.c: ports where somebody claims to be a polled switch that does not agree (threat-model.md D10): told
+ * when they begin, once. What was told is kept, so that a restart does not tell it again. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/num.h"
+#include "engine/core.h"
+
+#define META "conflicts"
+#define MAX 100000
+
+static struct told_conflict *
+conflict_of(struct engine *e, const struct sw *sw, const struct port *p)
+{
+	for (size_t i = 0; i < e->n_conflicts; i++) {
+		struct told_conflict *c = &e->conflicts[i];
+
+		if (c->key == sw->key && c->if_index == p->if_index)
+			return c;
+	}
+	return NULL;
+}
+
+static int
+conflicts_save(struct engine *e)
+{
+	struct buf b = { 0 };
+	int rc;
+
+	put_u32(&b, (uint32_t)e->n_conflicts);
+	for (size_t i = 0; i < e->n_conflicts; i++) {
+		put_u64(&b, e->conflicts[i].key);
+		put_u32(&b, e->conflicts[i].if_index);
+	}
+	rc = b.bad ? -ENOMEM : store_meta_put(e->store, META, b.p, b.len);
+	buf_free(&b);
+	return rc;
+}
+
+int
+conflicts_load(struct engine *e)
+{
+	struct buf b = { 0 };
+	struct msg_in m;
+	uint32_t n;
+	int rc = store_meta_get(e->store, META, &b);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	m = msg_in_of(b.p, b.len);
+	n = get_u32(&m);
+	while (n-- > 0 && !m.bad && e->n_conflicts < MAX) {
+		if ((rc = array_grow((void **)&e->conflicts, e->n_conflicts, &e->cap_conflicts, sizeof *e->conflicts)) < 0)
+			break;
+		e->conflicts[e->n_conflicts] = (struct told_conflict){ .key = get_u64(&m) };
+		e->conflicts[e->n_conflicts++].if_index = get_u32(&m);
+	}
+	if (m.bad)
+		log_warnx("the list of told conflicts is damaged; some may be told again");
+	buf_free(&b);
+	return rc;
+}
+
+/* The one station of a port, if it is alone there: who makes the claim. */
+static struct mac
+only_station(const struct sw *sw, const struct port *p)
+{
+	struct row_ref ref;
+	struct row r;
+
+	for (size_t at = 0; p->stations == 1 && rowset_next(&sw->table, &at, &ref);)
+		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 && r.fdb.if_index == p->if_index)
+			return r.fdb.mac;
+	return (struct mac){ { 0 } };
+}
+
+static void
+conflict_tell(struct engine *e, const struct sw *sw, const struct port *p, struct moment now)
+{
+	struct told_conflict *c = conflict_of(e, sw, p);
+	const char *whom = p->towards != NULL ? p->towards->name : "a polled switch";
+	struct event ev;
+	int rc;
+
+	if (c != NULL) {
+		c->still = true;
+		return;
+	}
+	event_of_switch(e, sw, EVENT_CONFLICT, &ev);
+	ev.if_index = p->if_index;
+	memcpy(ev.port, p->name, sizeof ev.port);
+	memcpy(ev.alias, p->alias, sizeof ev.alias);
+	ev.mac = only_station(sw, p);
+	ev.verdict = VERDICT_ACCESS;
+	snprintf(ev.reason, sizeof ev.reason, "%s", reason_word(p->why));
+	snprintf(ev.evidence, sizeof ev.evidence, "conflict: a device there %s %.48s, which does not agree",
+	    p->why == REASON_CONFLICT_MAC ? "uses an address of" : "says by LLDP or CDP that it is", whom);
+	snprintf(ev.text, sizeof ev.text, "%.40s %.24s: a device claims to be %.40s, which does not agree", sw->name, p->name, whom);
+	if ((rc = array_grow((void **)&e->conflicts, e->n_conflicts, &e->cap_conflicts, sizeof *e->conflicts)) == 0 &&
+	    (rc = change_begin(e)) == 0) {
+		e->conflicts[e->n_conflicts++] = (struct told_conflict){ sw->key, p->if_index, true };
+		if ((rc = conflicts_save(e)) == 0)
+			rc = change_event(e, &ev, NULL, now);
+		if ((rc = change_end(e, rc, event_word(ev.type), now)) < 0)
+			e->n_conflicts--;
+	}
+	e->conflicts_owed = e->conflicts_owed || rc < 0;
+}
+
+/* Those that ended may be told again when they come back. Written by itself: when that fails, the next end writes it, too. */
+static void
+conflicts_forget(struct engine *e)
+{
+	size_t kept = 0, before = e->n_conflicts;
+
+	for (size_t i = 0; i < before; i++) {
+		const struct sw *sw = net_switch(&e->net, e->conflicts[i].key);
+
+		/* A switch that was not read in this run says nothing yet. */
+		if (e->conflicts[i].still || (sw != NULL && sw->complete_polls == 0))
+			e->conflicts[kept++] = e->conflicts[i];
+	}
+	e->n_conflicts = kept;
+	if (kept == before)
+		return;
+	if (store_begin(e->store) < 0 || conflicts_save(e) < 0 || store_commit(e->store) < 0) {
+		store_rollback(e->store);
+		e->counters[CNT_STORE_FAILURES]++;
+	}
+}
+
+void
+conflicts_tell(struct engine *e, struct moment now)
+{
+	e->conflicts_owed = false;
+	for (size_t i = 0; i < e->n_conflicts; i++)
+		e->conflicts[i].still = false;
+	for (size_t i = 0; i < e->net.n_switches; i++) {
+		const struct sw *sw = e->net.switches[i];
+
+		for (size_t k = 0; k < sw->n_ports; k++) {
+			const struct port *p = &sw->ports[k];
+			struct told_conflict *c;
+
+			if (p->why == REASON_CONFLICT_NEIGHBOUR || p->why == REASON_CONFLICT_MAC)
+				conflict_tell(e, sw, p, now);
+			else if (p->doubted && (c = conflict_of(e, sw, p)) != NULL)
+				c->still = true;	/* after a restart, until both ends were read again */
+		}
+	}
+	conflicts_forget(e);
+}

@@ -1,0 +1,225 @@
+/* agent/engine/work.c: what has to be looked at again after something changed, and in which order: first the ports, then the
+ * devices. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/num.h"
+#include "base/text.h"
+#include "engine/core.h"
+
+#define PORTS_PER_MS 1000		/* looked at by uplinks_decide() without being noticed */
+#define META_POLICIES "policies"
+
+/* ---- policies: what was in force when we last looked at everything */
+
+void
+policies_taken(struct engine *e)
+{
+	map_free(&e->by_block);
+	e->prefix_rules = false;
+	for (size_t i = 0; i < e->conf->policies.n; i++)
+		for (size_t k = 0; k < e->conf->policies.sets[i].n; k++)
+			e->prefix_rules |= e->conf->policies.sets[i].rules[k].kind == RULE_PREFIX;
+}
+
+/* A hash of the rules and of the dates of the registry's files. */
+static uint64_t
+policies_hash(const struct engine *e)
+{
+	struct buf b = { 0 };
+	uint64_t hash;
+	size_t n;
+	const struct registry_file *f = registry_files(e->registry, &n);
+
+	policies_encode(&b, &e->conf->policies);
+	for (size_t i = 0; i < n; i++) {
+		put_u64(&b, (uint64_t)f[i].dated.us);
+		put_u64(&b, f[i].entries);
+	}
+	hash = hash_bytes(b.p, b.len);
+	buf_free(&b);
+	return hash;
+}
+
+void
+policies_remember(struct engine *e)
+{
+	struct buf b = { 0 };
+
+	put_u64(&b, policies_hash(e));
+	if (b.bad || store_begin(e->store) < 0 || store_meta_put(e->store, META_POLICIES, b.p, b.len) < 0 || store_commit(e->store) < 0) {
+		store_rollback(e->store);
+		e->counters[CNT_STORE_FAILURES]++;
+	}
+	buf_free(&b);
+}
+
+/* True: other policies or another registry than when this database was last used; also when that is not known. */
+bool
+policies_differ(struct engine *e)
+{
+	struct buf b = { 0 };
+	struct msg_in m;
+	bool same;
+
+	same = store_meta_get(e->store, META_POLICIES, &b) == 0;
+	m = msg_in_of(b.p, b.len);
+	same = same && get_u64(&m) == policies_hash(e) && msg_in_done(&m);
+	buf_free(&b);
+	return !same;
+}
+
+/* ---- devices and ports */
+
+void
+mac_changed(void *arg, struct mac mac)
+{
+	struct engine *e = arg;
+
+	if (array_grow((void **)&e->changed, e->n_changed, &e->cap_changed, sizeof *e->changed) < 0) {
+		e->all_stale = true;	/* nothing is forgotten: all is looked at again */
+		return;
+	}
+	e->changed[e->n_changed++] = mac_u64(mac);
+}
+
+static int
+u64_compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* A restricted device may show only as a neighbour: its addresses are looked at like those of the MAC tables. */
+void
+neighbours_changed(struct engine *e, const struct sw *sw)
+{
+	for (size_t i = 0; i < sw->n_neighbours; i++) {
+		struct mac mac;
+
+		if (octets_mac(&sw->neighbours[i].neighbour.chassis, &mac) && !mac_is_group(mac))
+			mac_changed(e, mac);
+		if (octets_mac(&sw->neighbours[i].neighbour.port, &mac) && !mac_is_group(mac))
+			mac_changed(e, mac);
+	}
+}
+
+static void
+look_at_all(struct engine *e)
+{
+	e->all_stale = false;
+	for (size_t i = 0; i < e->net.n_slots; i++)
+		if (e->net.slots[i].mac != 0)
+			mac_changed(e, mac_of_u64(e->net.slots[i].mac));
+	for (size_t i = 0; i < e->n_findings; i++)
+		mac_changed(e, e->findings[i]->d.mac);
+	for (size_t i = 0; i < e->net.n_switches; i++)
+		neighbours_changed(e, e->net.switches[i]);
+}
+
+/* Every station on a port of which uplink.c thinks otherwise now. */
+static void
+look_at_ports(struct engine *e)
+{
+	for (size_t i = 0; i < e->net.n_slots; i++) {
+		const struct station *st = &e->net.slots[i];
+
+		for (uint32_t k = 0; k < st->n; k++) {
+			const struct port *p = sw_port(st->seen[k].sw, st->seen[k].if_index);
+
+			if (p == NULL || !p->changed)
+				continue;
+			mac_changed(e, mac_of_u64(st->mac));
+			break;
+		}
+	}
+	for (size_t i = 0; i < e->net.n_switches; i++) {
+		struct sw *sw = e->net.switches[i];
+		bool any = false;
+
+		for (size_t k = 0; k < sw->n_ports; k++) {
+			any |= sw->ports[k].changed;
+			sw->ports[k].changed = false;
+		}
+		if (any)
+			neighbours_changed(e, sw);
+	}
+}
+
+/* The other end of a doubtful claim, and who hears it, are read again at once (uplink.c). */
+static void
+ask_doubted(struct engine *e)
+{
+	for (size_t i = 0; i < e->net.n_switches; i++) {
+		struct sw *sw = e->net.switches[i];
+
+		if (sw->doubted && !sw->doubt_asked) {
+			e->ops->poll_now(e->arg, sw->key);
+			e->counters[CNT_POLLS_ASKED]++;
+		}
+		sw->doubt_asked = sw->doubted;
+	}
+}
+
+/* True: the conclusions about ports are those of the tables. A pass looks at all ports, so a large network has to wait for the
+ * next one for as long as a hundred passes take; then all that came in between is done at once. */
+static bool
+topology_decide(struct engine *e, struct moment now)
+{
+	size_t ports;
+
+	if (!e->net.topology_stale) {
+		if (e->conflicts_owed && e->swept)
+			conflicts_tell(e, now);
+		return true;
+	}
+	if (mono_since(e->topology_at, now.mono) < 0)
+		return false;
+	ports = uplinks_decide(&e->net);
+	e->topology_at = mono_add(now.mono, (int64_t)(ports / PORTS_PER_MS));
+	look_at_ports(e);
+	if (e->swept) {
+		ask_doubted(e);
+		conflicts_tell(e, now);
+	}
+	return true;
+}
+
+void
+work(struct engine *e, struct moment now)
+{
+	uint64_t *macs;
+	size_t n;
+
+	if (!topology_decide(e, now))
+		return;
+	if (e->all_stale)
+		look_at_all(e);
+	macs = e->changed;
+	n = e->n_changed;
+	e->changed = NULL;
+	e->n_changed = e->cap_changed = 0;
+	if (n > 0)
+		qsort(macs, n, sizeof *macs, u64_compare);
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || macs[i] != macs[i - 1])
+			detect_mac(e, mac_of_u64(macs[i]), now);
+	free(macs);
+}
+
+static void
+address_seen(void *arg, struct mac mac, const struct ip *ip)
+{
+	detect_address(arg, mac, ip);
+}
+
+struct net_listener
+listener(struct engine *e)
+{
+	return (struct net_listener){ mac_changed, address_seen, e };
+}
+
