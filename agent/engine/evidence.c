@@ -71,13 +71,8 @@ evidence_of_place(const struct net *n, struct detection *d, struct wall at)
 		on_port += sw->neighbours[i].neighbour.if_index == p->if_index;
 	for (size_t i = 0; i < sw->n_neighbours; i++) {
 		const struct row_neighbour *nb = &sw->neighbours[i].neighbour;
-		struct mac chassis = { 0 }, port = { 0 };
 
-		octets_mac(&nb->chassis, &chassis);
-		octets_mac(&nb->port, &port);
-		if (nb->if_index != p->if_index)
-			continue;
-		if (mac_eq(chassis, d->mac) || mac_eq(port, d->mac) || (on_port == 1 && p->stations <= 1))
+		if (nb->if_index == p->if_index && (neighbour_has_mac(nb, d->mac) || (on_port == 1 && p->stations <= 1)))
 			evidence_of_neighbour(nb, d, at);
 	}
 }

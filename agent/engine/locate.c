@@ -96,26 +96,99 @@ at_edge(struct location *l, const struct sighting *s)
 	}
 }
 
-/* Several ports that are no uplinks see it. The newest is where it is now, if it came there by a later poll than the others;
- * addresses of the same poll time decide nothing. */
-static void
-among_edges(struct location *l, const struct views_of *v)
+/* Neither port can lead to the other: they are on one switch, or each switch has another, known way to the other one. */
+static bool
+are_both_edges(const struct sighting *a, const struct sighting *b)
 {
-	const struct sighting *newest = v->edge[0];
-	bool unique = true;
+	return a->sw == b->sw || a->sw->part == b->sw->part;
+}
 
+/* Does the port of `a` lead to the switch of `b`, while the port of `b` is no way back? Then `a` is only on the way to `b`. */
+static bool
+is_way_to(const struct net *n, const struct sighting *a, const struct sighting *b, struct mac mac)
+{
+	const struct port *p = sw_port(a->sw, a->if_index), *q = sw_port(b->sw, b->if_index);
+	struct way there, back;
+
+	if (p == NULL || q == NULL || are_both_edges(a, b))
+		return false;
+	there = port_way(n, a->sw, p, b->sw, mac);
+	back = port_way(n, b->sw, q, a->sw, mac);
+	return there.there >= 2 && there.rest > 0 && back.rest > 0 && back.there == 0;
+}
+
+static void
+drop_ways(const struct net *n, struct views_of *v, struct mac mac)
+{
+	const struct sighting *kept[CANDIDATES_MAX];
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < v->n_edge; i++) {
+		bool way = false;
+
+		for (size_t k = 0; k < v->n_edge && !way; k++)
+			way = k != i && is_way_to(n, v->edge[i], v->edge[k], mac);
+		if (!way)
+			kept[n_kept++] = v->edge[i];
+	}
+	if (n_kept == 0)
+		return;				/* they point at each other: nothing is learned from that */
+	memcpy(v->edge, kept, n_kept * sizeof(const struct sighting *));
+	v->n_edge = n_kept;
+}
+
+static bool
+has_uplink(const struct sw *sw)
+{
+	for (size_t i = 0; i < sw->n_ports; i++)
+		if (sw->ports[i].uplink)
+			return true;
+	return false;
+}
+
+/* An edge port is the place unless an uplink elsewhere sees the station in another direction: then the switch of the edge port is
+ * joined to the others in a way that nobody knows, and that port may be it. What is behind a switch that cannot be asked is
+ * nobody's contradiction, as long as the edge port's switch has its way out. */
+static bool
+is_contradicted(const struct views_of *v)
+{
+	const struct sighting *s = v->edge[0];
+	bool way_out = has_uplink(s->sw);
+
+	for (size_t i = 0; i < v->n_up; i++) {
+		const struct port *p = sw_port(v->up[i]->sw, v->up[i]->if_index);
+
+		if (v->up[i]->sw->part == s->sw->part || p->towards == NULL || !sw_is_reached(v->up[i]->sw))
+			continue;
+		if (sw_is_reached(p->towards) ? !port_reaches(v->up[i]->sw, p, s->sw) : !way_out)
+			return true;
+		if (p->why == REASON_UPLINK_ONE_SIDED && !way_out)
+			return true;
+	}
+	return false;
+}
+
+/* Several ports that are no uplinks see it. The newest is where it is now, if it came there by a later poll than the others, and
+ * if no port may be the way to another; addresses of the same poll time decide nothing. */
+static void
+among_edges(const struct net *n, struct mac mac, struct location *l, struct views_of *v)
+{
+	const struct sighting *newest;
+	bool unique = !v->more_edge;
+
+	candidates(l, v->edge, v->n_edge);
+	drop_ways(n, v, mac);
+	newest = v->edge[0];
 	for (size_t i = 1; i < v->n_edge; i++)
 		if (v->edge[i]->since_us > newest->since_us)
 			newest = v->edge[i];
 	for (size_t i = 0; i < v->n_edge; i++)
-		if (v->edge[i] != newest && v->edge[i]->since_us == newest->since_us)
+		if (v->edge[i] != newest && (v->edge[i]->since_us == newest->since_us || !are_both_edges(v->edge[i], newest)))
 			unique = false;
-	if (unique && !v->more_edge)
+	if (unique)
 		at_edge(l, newest);
 	else
-		say(l, VERDICT_UNKNOWN, REASON_SEVERAL_PORTS, "several ports show it and none of them is newer");
-	if (v->n_edge > 1)
-		candidates(l, v->edge, v->n_edge);
+		say(l, VERDICT_UNKNOWN, REASON_SEVERAL_PORTS, "several ports show it and nothing says which of them is nearest");
 }
 
 static void
@@ -150,11 +223,8 @@ neighbour_of(const struct sw *sw, struct mac mac, struct location *l)
 	for (size_t k = 0; k < sw->n_neighbours; k++) {
 		const struct row_neighbour *nb = &sw->neighbours[k].neighbour;
 		const struct port *p = sw_port(sw, nb->if_index);
-		struct mac chassis = { 0 }, port = { 0 };
 
-		octets_mac(&nb->chassis, &chassis);
-		octets_mac(&nb->port, &port);
-		if ((!mac_eq(chassis, mac) && !mac_eq(port, mac)) || (p != NULL && p->uplink))
+		if (!neighbour_has_mac(nb, mac) || (p != NULL && p->uplink))
 			continue;
 		place_of(&l->place, sw, nb->if_index, 0);
 		if (nb->if_index != 0)
@@ -191,10 +261,14 @@ locate(const struct net *n, struct mac mac, struct location *out)
 	memset(out, 0, sizeof *out);
 	if (st != NULL)
 		sort_views(st, &v);
-	if (v.n_edge == 1)
+	if (v.n_edge == 1 && is_contradicted(&v)) {
+		candidates(out, v.edge, 1);
+		candidates(out, v.up, v.n_up);
+		say(out, VERDICT_UNKNOWN, REASON_SEVERAL_PORTS, "this port and uplinks elsewhere that do not lead here show it");
+	} else if (v.n_edge == 1)
 		at_edge(out, v.edge[0]);
 	else if (v.n_edge > 0)
-		among_edges(out, &v);
+		among_edges(n, mac, out, &v);
 	else if (as_neighbour(n, mac, out))
 		return;
 	else if (v.n_up > 0)

@@ -198,7 +198,7 @@ change_row(struct change *c, struct row_ref ref, bool added)
 		sighting_add(c->net, c->sw, &r.fdb, c->at);
 	else
 		sighting_remove(c->net, c->sw, &r.fdb);
-	if (map_get(&c->net->owners, mac_u64(r.fdb.mac)) != NULL)
+	if (c->net->stations_matter || map_get(&c->net->owners, mac_u64(r.fdb.mac)) != NULL)
 		c->net->topology_stale = true;
 	if (c->l->changed != NULL)
 		c->l->changed(c->l->arg, r.fdb.mac);

@@ -71,7 +71,7 @@ struct sw {
 	bool		 lost, unreachable_told;	/* three polls missed; an alarm says so */
 	char		 error[160], credential[NAME_MAX_OCTETS];
 	bool		 dirty, state_dirty, table_dirty;	/* to be written: when it was polled, how that went, what it said */
-	size_t		 tree;			/* uplink.c: which part of the agreed topology it belongs to */
+	size_t		 part;			/* uplink.c: switches of the same part have known ways to each other, both ways */
 	bool		 doubted, doubt_asked;	/* a port of it or of another waits for its next complete poll (uplink.c) */
 	struct finding	*findings;		/* detect.c: those whose place is here */
 };
@@ -106,6 +106,7 @@ struct net {
 	struct map	 owners;		/* MAC to the switch whose own it is, or to net_several */
 	struct map	 heard;			/* MAC in a neighbour's ids to the switch that hears it, or to net_several (uplink.c) */
 	bool		 topology_stale;	/* something that uplinks_decide() looks at has changed */
+	bool		 stations_matter;	/* it had to look at where stations are seen, too */
 };
 #define NET_RESERVE 16384
 extern struct sw net_several;		/* stands in a map for "more than one switch" */
@@ -144,4 +145,12 @@ bool		 sighting_is_live(const struct sighting *s);
 
 /* uplink.c: decides for every port of every switch; marks those with another conclusion as `changed`. How many ports it looked at. */
 size_t		 uplinks_decide(struct net *n);
+
+/* Where port `p` of `sw` leads, by where `other` sees the same stations: on how many ports it sees those of `p` where it sees the
+ * rest of `sw`, too (`here`: they hang at `sw` itself), on how many elsewhere (`there`: on its own side), and on how many it sees
+ * that rest. A device cannot forge that: it is the way that frames went. `but`: a station that may just have moved. */
+struct way { size_t here, there, rest; };
+struct way	 port_way(const struct net *n, const struct sw *sw, const struct port *p, const struct sw *other, struct mac but);
+/* True when the known uplinks lead from port `p` of `sw` to `to`, without coming back to `sw`. */
+bool		 port_reaches(const struct sw *sw, const struct port *p, const struct sw *to);
 #endif

@@ -50,12 +50,13 @@ called(const struct map *m, uint64_t hash)
 static struct sw *
 neighbour_switch(const struct net *n, const struct callers *c, const struct row_neighbour *nb)
 {
-	struct mac mac;
+	struct mac own[2];
 	struct sw *sw;
 	char name[64];
 
-	if (octets_mac(&nb->chassis, &mac) && (sw = net_owner(n, mac)) != NULL)
-		return sw;
+	for (size_t i = 0, n_own = neighbour_macs(nb, own); i < n_own; i++)
+		if ((sw = net_owner(n, own[i])) != NULL)
+			return sw;
 	for (size_t a = 0; a < nb->n_mgmt; a++)
 		if (!ip_is_special(&nb->mgmt[a]) && (sw = called(&c->addresses, address_hash(&nb->mgmt[a]))) != NULL &&
 		    ip_eq(&nb->mgmt[a], &sw->conf->address.ip))
@@ -64,15 +65,6 @@ neighbour_switch(const struct net *n, const struct callers *c, const struct row_
 	if (name[0] == '\0' || (sw = called(&c->names, hash_bytes(name, strlen(name)))) == NULL)
 		return NULL;
 	return str_eq(name, sw->name) || str_eq(name, sw->sys_name) ? sw : NULL;
-}
-
-static void
-heard_add(struct net *n, const struct octets *id, struct sw *sw)
-{
-	struct mac mac;
-
-	if (octets_mac(id, &mac) && !mac_is_group(mac))
-		caller_add(&n->heard, mac_u64(mac), sw);
 }
 
 static void
@@ -88,34 +80,30 @@ neighbours_resolve(struct net *n)
 		for (size_t k = 0; k < sw->n_neighbours; k++) {
 			const struct row_neighbour *nb = &sw->neighbours[k].neighbour;
 
+			struct mac own[2];
+
 			sw->neighbour_is[k] = neighbour_switch(n, &c, nb);
-			heard_add(n, &nb->chassis, sw);
-			heard_add(n, &nb->port, sw);
+			for (size_t m = 0, n_own = neighbour_macs(nb, own); m < n_own; m++)
+				caller_add(&n->heard, mac_u64(own[m]), sw);
 		}
 	}
 	map_free(&c.addresses);
 	map_free(&c.names);
 }
 
+/* On `port`, or with NULL on any. */
 static bool
-sees_a_mac_of(const struct net *n, const struct sw *who, const struct sw *other)
+sees_a_mac_of(const struct net *n, const struct sw *who, const struct port *port, const struct sw *other)
 {
 	for (size_t i = 0; i < other->n_own; i++) {
 		const struct station *st = net_owner(n, other->own[i]) == other ? net_station(n, other->own[i]) : NULL;
 
 		for (uint32_t k = 0; st != NULL && k < st->n; k++)
-			if (st->seen[k].sw == who && sighting_is_live(&st->seen[k]) && st->seen[k].if_index != 0)
+			if (st->seen[k].sw == who && sighting_is_live(&st->seen[k]) && st->seen[k].if_index != 0 &&
+			    (port == NULL || st->seen[k].if_index == port->if_index))
 				return true;
 	}
 	return false;
-}
-
-static size_t
-tree_root(const struct net *n, size_t i)
-{
-	while (n->switches[i]->tree != i)
-		i = n->switches[i]->tree = n->switches[n->switches[i]->tree]->tree;
-	return i;
 }
 
 /* Later claims never weaken an earlier, better one. */
@@ -127,6 +115,13 @@ port_mark(struct port *p, bool uplink, enum reason why, struct sw *towards)
 	p->uplink = uplink;
 	p->why = why;
 	p->towards = towards;
+}
+
+/* An uplink that more than one side vouches for: others are concluded from it. */
+static bool
+is_sure(const struct port *p)
+{
+	return p->uplink && p->towards != NULL && p->why != REASON_UPLINK_ONE_SIDED;
 }
 
 /* `other` does not agree that port `p` of `sw` leads to it. Their tables may be of before and after somebody moved a cable: both
@@ -291,9 +286,10 @@ ports_add(struct ports *s, uint32_t if_index)
 		s->v[s->n++] = if_index;
 }
 
-/* On which ports `other` sees what `sw` has learned: the stations of port `p`, and those of all its other ports. */
+/* On which ports `other` sees what `sw` has learned: the stations of port `p`, and those of all its other ports. `but`: not this one. */
 static void
-ports_seen(const struct net *n, const struct sw *sw, const struct port *p, const struct sw *other, struct ports *of_p, struct ports *of_rest)
+ports_seen(const struct net *n, const struct sw *sw, const struct port *p, const struct sw *other, struct mac but, struct ports *of_p,
+    struct ports *of_rest)
 {
 	struct row_ref ref;
 
@@ -302,7 +298,7 @@ ports_seen(const struct net *n, const struct sw *sw, const struct port *p, const
 		struct row r;
 
 		if (ref.p[0] != ROW_FDB || row_unpack(ref.p, ref.n, &r) < 0 || r.fdb.if_index == 0 ||
-		    map_get(&n->owners, mac_u64(r.fdb.mac)) != NULL || mac_is_virtual_router(r.fdb.mac) ||
+		    map_get(&n->owners, mac_u64(r.fdb.mac)) != NULL || mac_is_virtual_router(r.fdb.mac) || mac_eq(r.fdb.mac, but) ||
 		    (st = net_station(n, r.fdb.mac)) == NULL)
 			continue;
 		for (uint32_t k = 0; k < st->n; k++)
@@ -311,29 +307,39 @@ ports_seen(const struct net *n, const struct sw *sw, const struct port *p, const
 	}
 }
 
-/* What the MAC table of `other` says of port `p` of `sw`: stations of `p` that it sees where it sees the rest of `sw` hang at `sw`
- * itself; those that it sees elsewhere are on its own side. A device cannot forge that: it is the way its frames went. */
-static enum says
-stations_say(const struct net *n, const struct sw *sw, const struct port *p, const struct sw *other)
+struct way
+port_way(const struct net *n, const struct sw *sw, const struct port *p, const struct sw *other, struct mac but)
 {
 	struct ports of_p = { .n = 0 }, of_rest = { .n = 0 };
-	size_t here = 0, there = 0;
+	struct way w = { 0 };
 
-	ports_seen(n, sw, p, other, &of_p, &of_rest);
+	ports_seen(n, sw, p, other, but, &of_p, &of_rest);
 	for (size_t i = 0; i < of_p.n; i++) {
 		if (ports_have(&of_rest, of_p.v[i]) || looks_at(n, other, of_p.v[i], sw))
-			here++;
+			w.here++;
 		else
-			there++;
+			w.there++;
 	}
-	if (here > 0)
-		return there == 0 ? SAYS_NO : SAYS_NOTHING;
-	return there > 0 && of_rest.n > 0 ? SAYS_YES : SAYS_NOTHING;
+	w.rest = of_rest.n;
+	return w;
+}
+
+/* The same for a conclusion about a port: from now on the tables of stations are part of the topology. One station elsewhere may
+ * have moved and left a trace; two ports full are another switch. */
+static enum says
+stations_say(struct net *n, const struct sw *sw, const struct port *p, const struct sw *other)
+{
+	struct way w = port_way(n, sw, p, other, (struct mac){ { 0 } });
+
+	n->stations_matter = true;
+	if (w.there >= 2 && w.rest > 0)
+		return SAYS_YES;
+	return w.here > 0 && w.there == 0 ? SAYS_NO : SAYS_NOTHING;
 }
 
 /* Ports of `sw` where somebody claims to be `other`, which other's neighbours neither confirm nor deny, nor stations deny. */
 static size_t
-open_claims(const struct net *n, struct sw *sw, const struct sw *other)
+open_claims(struct net *n, struct sw *sw, const struct sw *other)
 {
 	size_t count = 0, open;
 
@@ -345,6 +351,18 @@ open_claims(const struct net *n, struct sw *sw, const struct sw *other)
 	return count;
 }
 
+/* `p` leads to `other`, which does not say so by LLDP: its one port that sees the rest of `sw` is the other end. */
+static void
+mark_other_end(const struct net *n, struct sw *sw, const struct port *p, struct sw *other)
+{
+	struct ports of_p = { .n = 0 }, of_rest = { .n = 0 };
+	struct port *q;
+
+	ports_seen(n, sw, p, other, (struct mac){ { 0 } }, &of_p, &of_rest);
+	if (of_rest.n == 1 && !ports_have(&of_p, of_rest.v[0]) && (q = sw_port(other, of_rest.v[0])) != NULL)
+		port_mark(q, true, REASON_UPLINK_MACS_AGREE, sw);
+}
+
 /* Somebody on port `p` of `sw` says that it is `other`. */
 static void
 judge_claim(struct net *n, struct sw *sw, struct port *p, struct sw *other)
@@ -354,23 +372,30 @@ judge_claim(struct net *n, struct sw *sw, struct port *p, struct sw *other)
 
 	if (by_name == SAYS_YES) {
 		port_mark(p, true, REASON_UPLINK_NEIGHBOURS_AGREE, other);
-		n->switches[tree_root(n, sw->index)]->tree = tree_root(n, other->index);
 		return;
 	}
 	if ((by_mac = stations_say(n, sw, p, other)) == SAYS_YES) {
 		port_mark(p, true, open > 0 ? REASON_UPLINK_NEIGHBOURS_AGREE : REASON_UPLINK_MACS_AGREE, other);
 	} else if (!sw_is_reached(other)) {
 		port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
+	} else if (by_mac != SAYS_NO && sees_a_mac_of(n, sw, p, other) && sees_a_mac_of(n, other, NULL, sw)) {
+		port_mark(p, true, REASON_UPLINK_MACS_AGREE, other);
 	} else if (by_mac == SAYS_NO || by_name == SAYS_NO) {
 		port_doubt(sw, p, REASON_CONFLICT_NEIGHBOUR, other);
 	} else if (open > 0) {
 		port_mark(p, true, open_claims(n, sw, other) <= open ? REASON_UPLINK_NEIGHBOURS_AGREE : REASON_UPLINK_ONE_SIDED, other);
-		n->switches[tree_root(n, sw->index)]->tree = tree_root(n, other->index);
-	} else if (sees_a_mac_of(n, other, sw)) {
-		port_mark(p, true, open_claims(n, sw, other) <= 1 ? REASON_UPLINK_MACS_AGREE : REASON_UPLINK_ONE_SIDED, other);
+	} else if (sees_a_mac_of(n, other, NULL, sw)) {
+		/* Its own address on another port may be the aggregate that this port is a member of, or the truth. */
+		bool sole = open_claims(n, sw, other) <= 1 && !sees_a_mac_of(n, sw, NULL, other);
+
+		port_mark(p, true, sole ? REASON_UPLINK_MACS_AGREE : REASON_UPLINK_ONE_SIDED, other);
+	} else if (other->n_neighbours == 0) {
+		port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);	/* it does not listen: it cannot agree, nor deny */
 	} else {
 		port_doubt(sw, p, REASON_CONFLICT_NEIGHBOUR, other);
 	}
+	if (is_sure(p) && open == 0)
+		mark_other_end(n, sw, p, other);
 }
 
 static void
@@ -393,20 +418,54 @@ judge_neighbours(struct net *n, struct sw *sw)
 	}
 }
 
-/* The MAC of `other` was learned on a port that no neighbour explains. In one agreed tree it has to come through a port of that
- * tree: on any other somebody borrowed it, unless the stations there say that the port leads to it all the same. */
+#define REACH_MAX 256			/* switches looked at: a way that is longer is not known */
+
+bool
+port_reaches(const struct sw *sw, const struct port *p, const struct sw *to)
+{
+	const struct sw *queue[REACH_MAX] = { p->towards };
+	size_t count = p->towards != NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct sw *at = queue[i];
+
+		if (at == to)
+			return true;
+		for (size_t k = 0; k < at->n_ports && count < REACH_MAX; k++) {
+			const struct sw *next = is_sure(&at->ports[k]) ? at->ports[k].towards : NULL;
+			bool known = next == NULL || next == sw;
+
+			for (size_t j = 0; j < count && !known; j++)
+				known = queue[j] == next;
+			if (!known)
+				queue[count++] = next;
+		}
+	}
+	return false;
+}
+
+/* Is there a way from `sw` to `other` by uplinks that are known? */
+static bool
+has_way(const struct sw *sw, const struct sw *other)
+{
+	for (size_t i = 0; i < sw->n_ports; i++)
+		if (is_sure(&sw->ports[i]) && port_reaches(sw, &sw->ports[i], other))
+			return true;
+	return false;
+}
+
+/* The MAC of `other` was learned on a port that no neighbour explains. Where another port is known to lead there, it has to come
+ * through that one: here somebody borrowed it, unless the stations of this port say that it leads there all the same. */
 static void
 judge_mac(struct net *n, struct sw *sw, struct port *p, struct sw *other)
 {
-	enum says says = stations_say(n, sw, p, other);
-
-	if (says == SAYS_YES)
+	if (stations_say(n, sw, p, other) == SAYS_YES)
 		port_mark(p, true, REASON_UPLINK_MACS_AGREE, other);
-	else if (says == SAYS_NO || tree_root(n, sw->index) == tree_root(n, other->index))
+	else if (has_way(sw, other))
 		port_doubt(sw, p, REASON_CONFLICT_MAC, other);
 	else if (!sw_is_reached(other))
 		port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
-	else if (sees_a_mac_of(n, other, sw))
+	else if (sees_a_mac_of(n, other, NULL, sw))
 		port_mark(p, true, REASON_UPLINK_MACS_AGREE, other);
 	else
 		port_doubt(sw, p, REASON_CONFLICT_MAC, other);
@@ -426,6 +485,75 @@ judge_macs_of(struct net *n, struct sw *other)
 				judge_mac(n, s->sw, p, other);
 		}
 	}
+}
+
+/* ---- parts: switches of which each has a known way to each other one (strongly connected; Tarjan, without recursion) */
+
+struct visit { size_t order, low, next; bool open; };
+
+static void
+part_close(struct net *n, const struct visit *v, size_t *stack, size_t *n_stack, size_t root, struct visit *all)
+{
+	size_t i;
+
+	do {
+		i = stack[--*n_stack];
+		all[i].open = false;
+		n->switches[i]->part = root;
+	} while (&all[i] != v);
+}
+
+static void
+part_visit(struct net *n, struct visit *all, size_t *stack, size_t *path, size_t start)
+{
+	static size_t order;
+	size_t n_stack = 0, n_path = 0;
+
+	path[n_path++] = start;
+	while (n_path > 0) {
+		size_t i = path[n_path - 1];
+		const struct sw *sw = n->switches[i];
+		struct visit *v = &all[i];
+
+		if (v->order == 0) {
+			v->order = v->low = ++order;
+			v->open = true;
+			stack[n_stack++] = i;
+		}
+		while (v->next < sw->n_ports) {
+			const struct port *p = &sw->ports[v->next++];
+			struct visit *to = is_sure(p) ? &all[p->towards->index] : NULL;
+
+			if (to != NULL && to->order == 0) {
+				path[n_path++] = p->towards->index;
+				break;
+			}
+			if (to != NULL && to->open && to->order < v->low)
+				v->low = to->order;
+		}
+		if (path[n_path - 1] != i)
+			continue;
+		n_path--;
+		if (n_path > 0 && v->low < all[path[n_path - 1]].low)
+			all[path[n_path - 1]].low = v->low;
+		if (v->low == v->order)
+			part_close(n, v, stack, &n_stack, i, all);
+	}
+}
+
+static void
+parts_join(struct net *n)
+{
+	struct visit *all = calloc(n->n_switches + 1, sizeof *all);
+	size_t *stack = calloc(2 * n->n_switches + 2, sizeof *stack);
+
+	for (size_t i = 0; i < n->n_switches; i++)
+		n->switches[i]->part = i;	/* without memory each is alone, and more stays unknown */
+	for (size_t i = 0; all != NULL && stack != NULL && i < n->n_switches; i++)
+		if (all[i].order == 0)
+			part_visit(n, all, stack, stack + n->n_switches + 1, i);
+	free(all);
+	free(stack);
 }
 
 /* What is concluded of a port, to see whether the next pass says the same. */
@@ -478,7 +606,6 @@ uplinks_decide(struct net *n)
 	for (size_t i = 0; i < n->n_switches; i++) {
 		struct sw *sw = n->switches[i];
 
-		sw->tree = i;
 		sw->doubted = false;
 		for (size_t k = 0; k < sw->n_ports; k++, at++) {
 			if (was != NULL)
@@ -486,11 +613,13 @@ uplinks_decide(struct net *n)
 			port_forget(&sw->ports[k]);
 		}
 	}
+	n->stations_matter = false;
 	neighbours_resolve(n);
 	for (size_t i = 0; i < n->n_switches; i++)
 		judge_neighbours(n, n->switches[i]);
 	for (size_t i = 0; i < n->n_switches; i++)
 		judge_macs_of(n, n->switches[i]);
+	parts_join(n);
 	mark_changed(n, was);
 	free(was);
 	return total;

@@ -99,12 +99,10 @@ void
 neighbours_changed(struct engine *e, const struct sw *sw)
 {
 	for (size_t i = 0; i < sw->n_neighbours; i++) {
-		struct mac mac;
+		struct mac own[2];
 
-		if (octets_mac(&sw->neighbours[i].neighbour.chassis, &mac) && !mac_is_group(mac))
-			mac_changed(e, mac);
-		if (octets_mac(&sw->neighbours[i].neighbour.port, &mac) && !mac_is_group(mac))
-			mac_changed(e, mac);
+		for (size_t m = 0, n = neighbour_macs(&sw->neighbours[i].neighbour, own); m < n; m++)
+			mac_changed(e, own[m]);
 	}
 }
 

@@ -70,6 +70,31 @@ octets_mac(const struct octets *o, struct mac *out)
 	return mac_parse(text, out) == 0;
 }
 
+size_t
+neighbour_macs(const struct row_neighbour *nb, struct mac out[static 2])
+{
+	enum { CHASSIS_IS_MAC = 4, PORT_IS_MAC = 3 };	/* LldpChassisIdSubtype, LldpPortIdSubtype */
+	const struct { const struct octets *id; bool is_mac; } ids[] = {
+		{ &nb->chassis, nb->chassis_subtype == CHASSIS_IS_MAC }, { &nb->port, nb->port_subtype == PORT_IS_MAC },
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < nitems(ids); i++)
+		if ((ids[i].is_mac || ids[i].id->n != sizeof out->b) && octets_mac(ids[i].id, &out[n]) && !mac_is_zero(out[n]) &&
+		    !mac_is_group(out[n]))
+			n++;
+	return n;
+}
+
+bool
+neighbour_has_mac(const struct row_neighbour *nb, struct mac m)
+{
+	struct mac own[2];
+	size_t n = neighbour_macs(nb, own);
+
+	return (n > 0 && mac_eq(own[0], m)) || (n > 1 && mac_eq(own[1], m));
+}
+
 static void
 octets_get(struct msg_in *m, struct octets *o)
 {

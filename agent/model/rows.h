@@ -104,4 +104,8 @@ void	octets_free(struct octets *o);
 const char *octets_text(const struct octets *o, char *out, size_t size);
 /* The MAC that a chassis or port id means, in any of the ways switches send one: 6 octets, or printed. false: none. */
 bool	octets_mac(const struct octets *o, struct mac *out);
+/* The station addresses among a neighbour's chassis and port ids: six octets only where the subtype says that they are one (a
+ * port called "port12" is none), printed ones always. At most two; returns how many. */
+size_t	neighbour_macs(const struct row_neighbour *nb, struct mac out[static 2]);
+bool	neighbour_has_mac(const struct row_neighbour *nb, struct mac m);	/* one of those */
 #endif

@@ -1,0 +1,322 @@
+/* tests/unit/test_locate.c: random networks, their MAC tables by simulated learning, and a place for every station: never a wrong
+ * one where links or tables are whole, whatever devices claim (D10). The networks share no code with the locator. CAMTRAPD_SEED replays one; CAMTRAPD_NETWORKS says how many. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "engine/locate.h"
+
+#define NODES 14
+#define PORTS 24
+#define STATIONS 60
+#define IF_INDEX(port) ((uint32_t)(port) * 10 + 7)
+
+enum lldp { LLDP_BOTH, LLDP_ONE_SIDE, LLDP_OFF };
+
+static struct world {
+	/* what kind of network */
+	enum lldp	 lldp;
+	bool		 port_ids, own_macs, lossy, forging, hubs;
+	/* the network: node 0 is the root, port 1 of every other leads to its parent */
+	int		 n, parent[NODES], parent_port[NODES], ports[NODES];
+	bool		 polled[NODES], listens[NODES];	/* listens: has a table of LLDP neighbours, where only some have one */
+	int		 n_stations;
+	struct { uint64_t mac; int node, port; int claims; } st[STATIONS];	/* claims: the node it says to be, or -1 */
+	struct net	 net;
+	struct conf_switch conf[NODES];
+	char		 names[NODES][16];
+	struct sw	*sw[NODES];
+} w;
+
+static uint64_t seed;
+
+static uint32_t
+draw(uint32_t below)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (uint32_t)(seed >> 16) % below;
+}
+
+static uint64_t
+own_mac(int node)
+{
+	return 0x001422000000ull + (uint64_t)node;
+}
+
+static void
+world_draw(void)
+{
+	memset(&w, 0, sizeof w);
+	w.lldp = draw(3);
+	w.port_ids = draw(2);
+	w.own_macs = draw(2);
+	w.lossy = draw(3) == 0;
+	w.forging = draw(2);
+	w.hubs = draw(3) == 0;
+	w.n = 2 + (int)draw(NODES - 1);
+	for (int i = 0; i < w.n; i++) {
+		w.listens[i] = draw(2);
+		w.polled[i] = i == 0 || !w.hubs || draw(4) > 0;
+		w.ports[i] = i == 0 ? 1 : 2;
+		if (i > 0) {
+			w.parent[i] = (int)draw((uint32_t)i);
+			w.parent_port[i] = w.ports[w.parent[i]]++;
+		}
+	}
+	for (int i = 0; i < w.n; i++) {
+		for (int k = (int)draw(5); k > 0 && w.n_stations < STATIONS && w.ports[i] < PORTS; k--) {
+			int s = w.n_stations++;
+
+			w.st[s].mac = 0x4419b6000000ull + (uint64_t)s;
+			w.st[s].node = i;
+			w.st[s].port = w.ports[i]++;
+			w.st[s].claims = w.forging && draw(4) == 0 ? (int)draw((uint32_t)w.n) : -1;
+			for (int other = 0; other < s; other++)		/* two that vouch for each other are believed */
+				if (w.st[other].claims == i && w.st[other].node == w.st[s].claims)
+					w.st[s].claims = -1;
+		}
+	}
+}
+
+/* The port of `node` through which frames from `at` come; 0: `at` is the node itself. */
+static int
+port_towards(int node, int at)
+{
+	if (at == node)
+		return 0;
+	for (int i = at; i != 0; i = w.parent[i])
+		if (w.parent[i] == node)
+			return w.parent_port[i];
+	return 1;
+}
+
+struct packed { struct buf b[400]; struct row_ref ref[400]; size_t n; };
+
+static void
+put(struct packed *p, struct row *r)
+{
+	assert_true(p->n < nitems(p->ref));
+	p->b[p->n] = (struct buf){ 0 };
+	row_pack(&p->b[p->n], r);
+	p->ref[p->n] = (struct row_ref){ p->b[p->n].p, p->b[p->n].len };
+	p->n++;
+	row_free(r);
+}
+
+static void
+put_fdb(struct packed *p, uint64_t mac, int port)
+{
+	struct row r = { .kind = ROW_FDB };
+
+	r.fdb = (struct row_fdb){ mac_of_u64(mac), 20, IF_INDEX(port), 0, FDB_LEARNED, TABLE_DOT1Q };
+	put(p, &r);
+}
+
+static void
+put_neighbour(struct packed *p, int port, uint64_t chassis, int its_port, uint32_t rem)
+{
+	struct row r = { .kind = ROW_NEIGHBOUR };
+	struct mac m = mac_of_u64(chassis);
+	char name[8];
+
+	r.neighbour.table = TABLE_LLDP;
+	r.neighbour.if_index = IF_INDEX(port);
+	r.neighbour.rem_index = rem;
+	r.neighbour.chassis_subtype = 4;
+	r.neighbour.chassis = (struct octets){ malloc(sizeof m.b), sizeof m.b };	/* octets_set() is for text: it cuts a 00 at the end */
+	memcpy(r.neighbour.chassis.p, m.b, sizeof m.b);
+	if (w.port_ids) {
+		r.neighbour.port_subtype = 5;
+		snprintf(name, sizeof name, "P%d", its_port);
+		octets_set(&r.neighbour.port, name, strlen(name));
+	}
+	put(p, &r);
+}
+
+static void
+table_neighbours(struct packed *p, int node)
+{
+	uint32_t rem = 1;
+
+	bool hears = w.lldp == LLDP_BOTH || (w.lldp == LLDP_ONE_SIDE && w.listens[node]);
+
+	for (int i = 1; i < w.n && hears; i++) {
+		if (w.polled[i] && w.parent[i] == node)
+			put_neighbour(p, w.parent_port[i], own_mac(i), 1, rem++);
+		if (i == node && w.polled[w.parent[i]])
+			put_neighbour(p, 1, own_mac(w.parent[i]), w.parent_port[i], rem++);
+	}
+	for (int s = 0; s < w.n_stations; s++)
+		if (w.st[s].node == node && w.st[s].claims >= 0 && w.st[s].claims != node)
+			put_neighbour(p, w.st[s].port, own_mac(w.st[s].claims), 1 + (int)draw(3), rem++);
+}
+
+static void
+table_set(int node)
+{
+	const struct net_listener nobody = { 0 };
+	struct packed p = { .n = 0 };
+	struct rowset set;
+	struct row r = { .kind = ROW_SYSTEM };
+	char name[8];
+
+	r.system.bridge = mac_of_u64(own_mac(node));
+	put(&p, &r);
+	for (int i = 1; i < PORTS; i++) {
+		r = (struct row){ .kind = ROW_IFACE };
+		r.iface.if_index = IF_INDEX(i);
+		snprintf(name, sizeof name, "P%d", i);
+		octets_set(&r.iface.name, name, strlen(name));
+		put(&p, &r);
+	}
+	for (int s = 0; s < w.n_stations; s++)
+		if (!w.lossy || draw(8) > 0)
+			put_fdb(&p, w.st[s].mac, w.st[s].node == node ? w.st[s].port : port_towards(node, w.st[s].node));
+	for (int i = 0; i < w.n && w.own_macs; i++)
+		if (i != node && w.polled[i])
+			put_fdb(&p, own_mac(i), port_towards(node, i));
+	table_neighbours(&p, node);
+	assert_int_equal(rowset_build(&set, p.ref, p.n), 0);
+	assert_int_equal(net_table_set(&w.net, w.sw[node], &set, (struct wall){ 1000 + node }, &nobody), 0);
+	for (size_t i = 0; i < p.n; i++)
+		buf_free(&p.b[i]);
+}
+
+static void
+world_poll(void)
+{
+	w.net.max_stations = 10000;
+	for (int i = 0; i < w.n; i++) {
+		if (!w.polled[i])
+			continue;
+		snprintf(w.names[i], sizeof w.names[i], "s%d", i);
+		w.conf[i] = (struct conf_switch){ .key = (uint64_t)i + 1, .name = w.names[i], .address = { .ip = { 4, { 10, 0, 0, (uint8_t)i } } } };
+		w.sw[i] = net_switch_add(&w.net, &w.conf[i]);
+		assert_non_null(w.sw[i]);
+	}
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < w.n; i++) {
+			if (!w.polled[i])
+				continue;
+			if (round == 0)
+				table_set(i);
+			w.sw[i]->complete = ROW_ALL;
+			w.sw[i]->polls++;
+			w.sw[i]->complete_polls++;
+			net_state_set(&w.net, w.sw[i], SWITCH_OK);
+		}
+		uplinks_decide(&w.net);
+	}
+}
+
+/* The polled ports nearest to a station: its own; behind an unmanaged switch all that this switch's cables reach. */
+static bool
+is_nearest(int s, int node, int port)
+{
+	int at = w.st[s].node;
+
+	if (w.polled[at])
+		return node == at && port == w.st[s].port;
+	while (!w.polled[at])
+		at = w.parent[at];
+	if (node == at && port == port_towards(at, w.st[s].node))
+		return true;
+	/* Polled switches below the unmanaged ones that it hangs at: their uplinks see it just as near. */
+	if (port != 1 || node == 0)
+		return false;
+	for (at = w.parent[node]; !w.polled[at]; at = w.parent[at])
+		if (at == w.st[s].node || port_towards(at, w.st[s].node) != 1)
+			return true;
+	return false;
+}
+
+static const char *
+world_kind(char out[static 128])
+{
+	static const char *const lldp[] = { "LLDP", "LLDP on one side", "no LLDP" };
+
+	snprintf(out, 128, "%s%s%s%s%s%s", lldp[w.lldp], w.port_ids ? " with port ids" : "", w.own_macs ? ", MACs of switches" : "",
+	    w.lossy ? ", lossy" : "", w.forging ? ", forged" : "", w.hubs ? ", unmanaged switches" : "");
+	return out;
+}
+
+/* What is known of the links, and so what can be asked of the locator. */
+enum kind { KIND_FULL, KIND_LINKS_KNOWN, KIND_TABLES_WHOLE, KIND_REST, KIND_N };
+static const char *const kind_words[] = { "full information", "every link known, stations missing or forged neighbours",
+	"links unknown, every station everywhere", "links unknown, stations missing or forged neighbours" };
+static struct { unsigned networks, stations, placed, wrong; } kinds[KIND_N];
+
+static enum kind
+world_is(void)
+{
+	if (w.lldp == LLDP_BOTH && !w.hubs && w.port_ids)
+		return !w.lossy ? KIND_FULL : KIND_LINKS_KNOWN;
+	return w.lossy || w.forging ? KIND_REST : KIND_TABLES_WHOLE;
+}
+
+static void
+station_check(uint64_t at_seed, int s, enum kind is)
+{
+	struct location l;
+	bool right = false;
+	char kind[128];
+
+	locate(&w.net, mac_of_u64(w.st[s].mac), &l);
+	kinds[is].stations++;
+	if (l.verdict != VERDICT_ACCESS && l.verdict != VERDICT_SHARED)
+		return;
+	kinds[is].placed++;
+	for (int i = 0; i < w.n; i++)
+		if (w.polled[i] && strcmp(w.names[i], l.place.switch_name) == 0)
+			right = is_nearest(s, i, (int)(l.place.if_index - 7) / 10);
+	if (!right) {
+		kinds[is].wrong++;
+		print_message("seed %llu (%s): station %d at s%d P%d is said to be at %s %s: %s\n", (unsigned long long)at_seed, world_kind(kind),
+		    s, w.st[s].node, w.st[s].port, l.place.switch_name, l.place.port, l.reason_text);
+	}
+}
+
+static void
+a_place_is_never_wrong(void **state)
+{
+	const char *text = getenv("CAMTRAPD_SEED"), *count = getenv("CAMTRAPD_NETWORKS");
+	uint64_t first = text != NULL ? strtoull(text, NULL, 10) : 1, n = text != NULL ? 1 : count != NULL ? strtoull(count, NULL, 10) : 2000;
+
+	(void)state;
+	memset(kinds, 0, sizeof kinds);
+	for (uint64_t i = 0; i < n; i++) {
+		enum kind is;
+
+		seed = (first + i) * 0x9e3779b97f4a7c15u | 1;
+		world_draw();
+		world_poll();
+		is = world_is();
+		kinds[is].networks++;
+		for (int s = 0; s < w.n_stations; s++)
+			station_check(first + i, s, is);
+		net_free(&w.net);
+	}
+	for (int is = 0; is < KIND_N; is++)
+		print_message("%s: %u networks, %u stations, %u placed, %u wrong\n", kind_words[is], kinds[is].networks, kinds[is].stations,
+		    kinds[is].placed, kinds[is].wrong);
+	assert_int_equal(kinds[KIND_FULL].wrong + kinds[KIND_LINKS_KNOWN].wrong + kinds[KIND_TABLES_WHOLE].wrong, 0);
+	assert_int_equal(kinds[KIND_FULL].placed, kinds[KIND_FULL].stations);
+	/* Where neither links nor tables are whole, no rule of this version decides all: few are wrong, and the figure is printed. */
+	assert_true(kinds[KIND_REST].wrong * 100ull <= kinds[KIND_REST].stations);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_place_is_never_wrong) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
