@@ -17,7 +17,7 @@
 struct receiver {
 	const struct conf_receiver	*conf;
 	struct snmp_target		*target;	/* NULL: `why` */
-	struct resolve			*resolve;
+	struct resolve			*resolve;	/* NULL: its address is a literal one */
 	const char			*why;
 };
 
@@ -45,21 +45,32 @@ tell(struct notify *n, uint64_t row, enum delivery result, uint32_t rtt_ms, cons
 	buf_free(&b);
 }
 
+/* A name may lead elsewhere by now. */
 static void
-sent_cb(void *arg, uint64_t row, enum notify_result result, uint32_t rtt_ms, const char *why)
+sent_cb(void *arg, void *owner, uint64_t row, enum notify_result result, uint32_t rtt_ms, const char *why)
 {
 	static const enum delivery of[] = { [NOTIFY_ACKNOWLEDGED] = DELIVERY_ACKNOWLEDGED, [NOTIFY_SENT] = DELIVERY_SENT,
 	    [NOTIFY_TIMED_OUT] = DELIVERY_TIMED_OUT, [NOTIFY_REFUSED] = DELIVERY_REFUSED, [NOTIFY_FAILED] = DELIVERY_FAILED };
 
+	struct receiver *r = owner;
+
 	tell(arg, row, of[result], rtt_ms, why);
+	if (result == NOTIFY_TIMED_OUT && r->resolve != NULL)
+		resolve_again(r->resolve);
 }
 
 static void
-found_cb(void *arg, const struct ip_port *address)
+found_cb(void *arg, const struct ip_port *addresses, size_t n, const char *why)
 {
 	struct receiver *r = arg;
+	char told[96];
 
-	snmp_target_address(r->target, address);
+	if (n > 0) {
+		snmp_target_addresses(r->target, addresses, n);
+		return;
+	}
+	snprintf(told, sizeof told, "%.40s: %.50s", r->conf->host, why);
+	snmp_target_unresolved(r->target, told);
 }
 
 static void
@@ -67,13 +78,12 @@ receivers_free(struct notify *n)
 {
 	for (size_t i = 0; i < n->n_receivers; i++) {
 		resolve_free(n->receivers[i].resolve);
+		n->receivers[i].resolve = NULL;	/* sent_cb() is called once more */
 		snmp_target_free(n->receivers[i].target);
 	}
 	free(n->receivers);
 	n->receivers = NULL;
 	n->n_receivers = 0;
-	if (n->snmp != NULL)
-		snmp_notify_forget_users(n->snmp);	/* their secrets may be others now */
 }
 
 static void
@@ -81,14 +91,19 @@ receiver_open(struct notify *n, struct receiver *r)
 {
 	const struct conf_credential *cred = r->conf->credential != NULL ? conf_credential(n->conf, r->conf->credential) : NULL;
 
+	struct ip_port literal = { .port = r->conf->port };
+
 	r->why = "its credential is not known";
-	if (cred == NULL || (r->target = snmp_target_new(n->snmp, cred, r->conf->inform, r->conf->source_address, &r->why)) == NULL) {
+	if (cred == NULL || (r->target = snmp_target_new(n->snmp, cred, r->conf->inform, r->conf->source_address, r, &r->why)) == NULL) {
 		log_warnx("receiver %s: %s; nothing can be sent to it", r->conf->name, r->why);
-		return;
-	}
-	r->resolve = resolve_new(n->base, r->conf->host, r->conf->port, r->conf->source_address.family, found_cb, r);
-	if (r->resolve == NULL)
+	} else if (ip_parse(r->conf->host, &literal.ip) == 0) {
+		snmp_target_addresses(r->target, &literal, 1);
+	} else if ((r->resolve = resolve_new(n->base, r->conf->host, r->conf->port, r->conf->source_address.family, found_cb, r)) == NULL) {
+		r->why = "out of memory";
 		log_warnx("receiver %s: out of memory; nothing can be sent to it", r->conf->name);
+		snmp_target_free(r->target);
+		r->target = NULL;
+	}
 }
 
 /* When both the configuration and our identity are known. */

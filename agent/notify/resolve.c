@@ -2,16 +2,19 @@
  * taken back keeps its memory until it ends: it is left to itself then (struct lookup, orphan). */
 #include "notify/resolve.h"
 
+#include <assert.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
-#define AGAIN_S 60
-#define LOOK_MS 50
+#define AGAIN_MS 60000
+#define FAILED_MS 5000			/* after a failure, and at least between two look-ups */
+#define LOOK_MS 20
 
 struct lookup {				/* one call of getaddrinfo_a() */
 	struct gaicb	 cb, *list[1];
@@ -23,13 +26,14 @@ struct lookup {				/* one call of getaddrinfo_a() */
 struct resolve {
 	char		*host;
 	uint16_t	 port;
-	struct ip_port	 address;	/* family 0: not known */
-	bool		 literal, failed;
-	struct lookup	*lookup;
+	int		 family;
+	bool		 failed;	/* the last look-up; told once */
+	size_t		 n;		/* addresses found last */
+	struct lookup	*lookup;	/* NULL: none under way, the timer says when */
+	struct mono	 asked;
 	struct event	*timer;
 	resolve_found	*found;
 	void		*arg;
-	int		 family;
 };
 
 static struct lookup *orphans;
@@ -89,58 +93,52 @@ lookup_start(struct resolve *r)
 	return true;
 }
 
-static bool
-address_of(const struct addrinfo *ai, struct ip *out)
+static struct ip
+address_of(const struct addrinfo *ai)
 {
-	for (; ai != NULL; ai = ai->ai_next) {
-		if (ai->ai_family == AF_INET)
-			*out = ip_of(&((const struct sockaddr_in *)(const void *)ai->ai_addr)->sin_addr, 4);
-		else if (ai->ai_family == AF_INET6)
-			*out = ip_of(&((const struct sockaddr_in6 *)(const void *)ai->ai_addr)->sin6_addr, 16);
-		else
-			continue;
-		return true;
-	}
-	return false;
+	if (ai->ai_family == AF_INET)
+		return ip_of(&((const struct sockaddr_in *)(const void *)ai->ai_addr)->sin_addr, 4);
+	if (ai->ai_family == AF_INET6)
+		return ip_of(&((const struct sockaddr_in6 *)(const void *)ai->ai_addr)->sin6_addr, 16);
+	return (struct ip){ 0 };
 }
 
-/* True when one of the answers is the address in use: a name with several addresses must not make us hop. */
-static bool
-still_there(const struct addrinfo *ai, const struct ip *now)
+static size_t
+addresses_of(const struct addrinfo *ai, uint16_t port, struct ip_port out[RESOLVE_ADDRESSES_MAX])
 {
-	for (; ai != NULL; ai = ai->ai_next) {
-		struct addrinfo one = *ai;
-		struct ip ip;
+	size_t n = 0;
 
-		one.ai_next = NULL;
-		if (address_of(&one, &ip) && ip_eq(&ip, now))
-			return true;
+	for (; ai != NULL && n < RESOLVE_ADDRESSES_MAX; ai = ai->ai_next) {
+		struct ip ip = address_of(ai);
+		size_t i = 0;
+
+		while (i < n && !ip_eq(&out[i].ip, &ip))
+			i++;
+		if (ip.family != 0 && i == n)	/* a name may have the same address twice */
+			out[n++] = (struct ip_port){ ip, port };
 	}
-	return false;
+	return n;
 }
 
 static void
 lookup_ended(struct resolve *r, int rc)
 {
+	struct ip_port addresses[RESOLVE_ADDRESSES_MAX];
 	struct lookup *l = r->lookup;
-	struct ip ip;
+	size_t n = rc == 0 ? addresses_of(l->cb.ar_result, r->port, addresses) : 0;
+	const char *why = rc != 0 ? gai_strerror(rc) : n == 0 ? "no address of the family of source_address" : "";
 
 	r->lookup = NULL;
-	if (rc == 0 && still_there(l->cb.ar_result, &r->address.ip)) {
-		r->failed = false;
-	} else if (rc == 0 && address_of(l->cb.ar_result, &ip)) {
-		char text[IP_TEXT];
-
-		r->address = (struct ip_port){ ip, r->port };
-		r->failed = false;
-		log_info("receiver %s is %s", r->host, ip_text(&ip, text));
-		r->found(r->arg, &r->address);
-	} else if (!r->failed) {
-		r->failed = true;
-		log_warnx("receiver %s: %s%s", r->host, rc != 0 ? gai_strerror(rc) : "no address",
-		    r->address.ip.family != 0 ? "; its last address stays in use" : "; nothing can be sent to it");
-	}
 	lookup_free(l);
+	if (n > 0) {
+		if (r->failed || r->n == 0)
+			log_info("receiver %s: the name has %zu address%s", r->host, n, n == 1 ? "" : "es");
+		r->n = n;
+	} else if (!r->failed) {
+		log_warnx("receiver %s: %s%s", r->host, why, r->n > 0 ? "; its last addresses stay in use" : "; nothing can be sent to it");
+	}
+	r->failed = n == 0;
+	r->found(r->arg, addresses, n, why);
 }
 
 static void
@@ -151,11 +149,8 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	orphans_sweep();
-	if (r->literal) {
-		r->found(r->arg, &r->address);
-		return;
-	}
 	if (r->lookup == NULL) {
+		r->asked = mono_now();
 		timer_in(r, lookup_start(r) ? LOOK_MS : 1000);
 		return;
 	}
@@ -163,8 +158,8 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 		timer_in(r, LOOK_MS);
 		return;
 	}
+	timer_in(r, rc == 0 ? AGAIN_MS : FAILED_MS);
 	lookup_ended(r, rc);
-	timer_in(r, AGAIN_S * 1000);
 }
 
 struct resolve *
@@ -172,6 +167,7 @@ resolve_new(struct event_base *base, const char *host, uint16_t port, unsigned f
 {
 	struct resolve *r = calloc(1, sizeof *r);
 
+	assert(port != 0 && (family == 0 || family == 4 || family == 6));
 	if (r == NULL)
 		return NULL;
 	r->port = port;
@@ -182,12 +178,17 @@ resolve_new(struct event_base *base, const char *host, uint16_t port, unsigned f
 		resolve_free(r);
 		return NULL;
 	}
-	if (ip_parse(host, &r->address.ip) == 0) {
-		r->literal = true;
-		r->address.port = port;
-	}
 	timer_in(r, 0);
 	return r;
+}
+
+void
+resolve_again(struct resolve *r)
+{
+	int64_t wait = FAILED_MS - mono_since(r->asked, mono_now());
+
+	if (r->lookup == NULL)
+		timer_in(r, wait > 0 ? (long)wait : 0);
 }
 
 void

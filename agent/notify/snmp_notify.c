@@ -9,6 +9,7 @@
 #include <net-snmp/library/snmpUDPIPv6Domain.h>
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -54,13 +55,17 @@ struct try {
 struct snmp_target {
 	struct snmp_notify		*n;
 	const struct conf_credential	*cred;
+	void				*owner;
 	bool				 inform;
 	struct ip			 source;
-	struct ip_port			 address;
+	struct ip_port			 addresses[TARGET_ADDRESSES_MAX];
+	size_t				 n_addresses, at;	/* 0: not known; the one in use */
+	bool				 moving;	/* it does not answer: to the next one, once nothing is in flight */
 	uint8_t				 auth_ku[USM_AUTH_KU_LEN], priv_ku[USM_PRIV_KU_LEN];
 	size_t				 auth_ku_len, priv_ku_len;
 	int				 fd;
 	void				*session;
+	struct usmUser			*user;		/* version 3; NULL until the engine is known */
 	struct event			*readable, *timer, *kick;
 	enum engine_state		 engine;
 	uint32_t			 probe;		/* serial of the discovery; 0: none */
@@ -88,10 +93,18 @@ kick(struct snmp_target *t)
 		event_active(t->kick, EV_TIMEOUT, 0);
 }
 
+static const struct ip_port *
+address_of(const struct snmp_target *t)
+{
+	assert(t->at < t->n_addresses);
+	return &t->addresses[t->at];
+}
+
 /* Takes the try out of the list and tells its end. */
 static void
 try_end(struct snmp_target *t, struct try *y, enum notify_result result, const char *why)
 {
+	assert(t->n_tries > 0 && result >= NOTIFY_ACKNOWLEDGED && result <= NOTIFY_FAILED);
 	for (struct try **p = &t->tries; *p != NULL; p = &(*p)->next)
 		if (*p == y) {
 			*p = y->next;
@@ -100,7 +113,7 @@ try_end(struct snmp_target *t, struct try *y, enum notify_result result, const c
 		}
 	if (y->pdu != NULL)
 		snmp_free_pdu(y->pdu);
-	t->n->done(t->n->arg, y->row, result, y->in_flight ? (uint32_t)mono_since(y->sent, mono_now()) : 0, why);
+	t->n->done(t->n->arg, t->owner, y->row, result, y->in_flight ? (uint32_t)mono_since(y->sent, mono_now()) : 0, why);
 	free(y);
 }
 
@@ -158,9 +171,26 @@ probe_cb(int op, netsnmp_session *s, int id, netsnmp_pdu *pdu, void *magic)
 		engine_change(t, ENGINE_KNOWN);
 	} else if (op == NETSNMP_CALLBACK_OP_TIMED_OUT) {
 		t->probe = 0;
+		t->moving = true;
 		engine_change(t, ENGINE_UNKNOWN);
 	}
 	return 1;
+}
+
+#define WHY_OCTETS 160
+
+/* `what`, or the hint got before, and from where if that is not plain from the configuration. */
+static const char *
+timeout_words(const struct snmp_target *t, const struct try *y, const char *what, char out[static WHY_OCTETS])
+{
+	char address[IP_TEXT];
+
+	if (y->why != NULL)
+		what = y->why;
+	if (t->n_addresses <= 1)
+		return what;
+	snprintf(out, WHY_OCTETS, "%s: %s", ip_port_text(address_of(t), 162, address), what);
+	return out;
 }
 
 static int
@@ -168,7 +198,7 @@ inform_cb(int op, netsnmp_session *s, int id, netsnmp_pdu *pdu, void *magic)
 {
 	struct snmp_target *t = s->callback_magic;
 	struct try *y = try_find(t, (uint32_t)(uintptr_t)magic);
-	char why[64];
+	char why[WHY_OCTETS];
 
 	(void)id;
 	if (y == NULL || !y->in_flight)
@@ -184,6 +214,7 @@ inform_cb(int op, netsnmp_session *s, int id, netsnmp_pdu *pdu, void *magic)
 		} else {
 			if (t->engine == ENGINE_DOUBTFUL)
 				t->engine = ENGINE_KNOWN;
+			t->moving = false;
 			if (pdu->errstat != SNMP_ERR_NOERROR) {
 				snprintf(why, sizeof why, "error-status %ld (%s)", pdu->errstat, snmp_errstring((int)pdu->errstat));
 				try_end(t, y, NOTIFY_REFUSED, why);
@@ -195,7 +226,8 @@ inform_cb(int op, netsnmp_session *s, int id, netsnmp_pdu *pdu, void *magic)
 	case NETSNMP_CALLBACK_OP_TIMED_OUT:
 		if (t->cred->version == SNMP_V3)
 			t->engine = ENGINE_DOUBTFUL;	/* it may be another engine now: its answers cannot be read */
-		try_end(t, y, NOTIFY_TIMED_OUT, y->why != NULL ? y->why : "no response");
+		t->moving = true;
+		try_end(t, y, NOTIFY_TIMED_OUT, timeout_words(t, y, "no response", why));
 		break;
 	case NETSNMP_CALLBACK_OP_SEC_ERROR:
 		y->why = "a reply failed its security check";
@@ -255,15 +287,38 @@ sockaddr_of(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss)
 	return sizeof *sa;
 }
 
+/* The library has one list of users, by engine and name: two receivers with the same user and different secrets would share the
+ * keys of the first. So the user of a target is in that list only while the library works for it. */
 static void
-readable_cb(evutil_socket_t fd, short what, void *arg)
+user_lend(struct snmp_target *t)
 {
-	struct snmp_target *t = arg;
+	if (t->user != NULL)
+		usm_add_user(t->user);
+}
 
-	(void)what;
-	NETSNMP_LARGE_FD_ZERO(&t->n->fds);
-	netsnmp_large_fd_setfd(fd, &t->n->fds);
-	snmp_sess_read2(t->session, &t->n->fds);
+static void
+user_take(struct snmp_target *t)
+{
+	if (t->user == NULL)
+		return;
+	usm_remove_user(t->user);
+	t->user->next = t->user->prev = NULL;
+	assert(usm_get_userList() == NULL);	/* no target runs within another's work */
+}
+
+/* The library's user of our session, made by it or now. */
+static bool
+user_of_session(struct snmp_target *t)
+{
+	netsnmp_session *s = snmp_sess_session(t->session);
+
+	if (t->user != NULL || t->cred->version != SNMP_V3)
+		return true;
+	if (!(s->flags & SNMP_FLAGS_USER_CREATED) && usm_create_user_from_session(s) != SNMPERR_SUCCESS)
+		return false;
+	t->user = usm_get_user(s->securityEngineID, s->securityEngineIDLen, s->securityName);
+	user_take(t);
+	return t->user != NULL;
 }
 
 static void
@@ -276,29 +331,65 @@ session_close(struct snmp_target *t)
 	if (t->session != NULL)
 		snmp_sess_close(t->session);	/* ends what is in flight as timed out */
 	t->session = NULL;
+	usm_free_user(t->user);		/* with its keys; NULL is fine */
+	t->user = NULL;
 	if (t->fd >= 0)
 		close(t->fd);
 	t->fd = -1;
+}
+
+/* Nobody listens there, says a router or the host (ICMP; anybody could). With one address that is only a hint and the time-out
+ * decides; with more, the next one is tried at once. */
+static void
+refused_by_icmp(struct snmp_target *t)
+{
+	for (struct try *y = t->tries; y != NULL; y = y->next)
+		y->why = "nobody listens there";
+	if (t->n_addresses > 1) {
+		session_close(t);
+		t->moving = true;
+		kick(t);
+	}
+}
+
+static void
+readable_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct snmp_target *t = arg;
+	char octet;
+
+	(void)what;
+	if (recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0) {
+		if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH)
+			refused_by_icmp(t);
+		return;			/* the error is read now, or there is nothing */
+	}
+	NETSNMP_LARGE_FD_ZERO(&t->n->fds);
+	netsnmp_large_fd_setfd(fd, &t->n->fds);
+	user_lend(t);
+	snmp_sess_read2(t->session, &t->n->fds);
+	user_take(t);
 }
 
 /* NULL, or why not: static. */
 static const char *
 socket_open(struct snmp_target *t)
 {
+	const struct ip_port *to = address_of(t);
 	struct sockaddr_storage ss;
 	socklen_t len;
-	int family = t->address.ip.family == 6 ? AF_INET6 : AF_INET;
+	int family = to->ip.family == 6 ? AF_INET6 : AF_INET;
 
 	if ((t->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0)
 		return "no socket";
 	if (t->source.family != 0) {
-		if (t->source.family != t->address.ip.family)
+		if (t->source.family != to->ip.family)
 			return "source_address is of another family than the receiver's address";
 		len = sockaddr_of(&t->source, 0, &ss);
 		if (bind(t->fd, (struct sockaddr *)&ss, len) < 0)
 			return "source_address is not an address of this machine";
 	}
-	len = sockaddr_of(&t->address.ip, t->address.port, &ss);
+	len = sockaddr_of(&to->ip, to->port, &ss);
 	if (connect(t->fd, (struct sockaddr *)&ss, len) < 0)
 		return "no route to the receiver";
 	return NULL;
@@ -308,13 +399,14 @@ static netsnmp_transport *
 transport_new(const struct snmp_target *t)
 {
 	netsnmp_transport *tr = calloc(1, sizeof *tr);
+	const struct ip_port *to = address_of(t);
 	struct sockaddr_storage ss;
-	socklen_t len = sockaddr_of(&t->address.ip, t->address.port, &ss);
+	socklen_t len = sockaddr_of(&to->ip, to->port, &ss);
 
 	if (tr == NULL)
 		return NULL;
-	tr->domain = t->address.ip.family == 6 ? netsnmp_UDPIPv6Domain : netsnmpUDPDomain;
-	tr->domain_length = t->address.ip.family == 6 ? 9 : (int)netsnmpUDPDomain_len;
+	tr->domain = to->ip.family == 6 ? netsnmp_UDPIPv6Domain : netsnmpUDPDomain;
+	tr->domain_length = to->ip.family == 6 ? 9 : (int)netsnmpUDPDomain_len;
 	tr->sock = t->fd;
 	tr->flags = NETSNMP_TRANSPORT_FLAG_OPENED;
 	tr->msgMaxSize = 65507;
@@ -332,7 +424,7 @@ credential_into(const struct snmp_target *t, netsnmp_session *s)
 	const struct conf_credential *c = t->cred;
 
 	if (c->version != SNMP_V3) {
-		s->version = SNMP_VERSION_2c;
+		s->version = c->version == SNMP_V1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
 		s->community = (u_char *)c->community;
 		s->community_len = strlen(c->community);
 		return;
@@ -359,7 +451,7 @@ credential_into(const struct snmp_target *t, netsnmp_session *s)
 }
 
 static const char *
-session_open(struct snmp_target *t)
+session_open_one(struct snmp_target *t)
 {
 	netsnmp_session s, *live;
 	netsnmp_transport *tr;
@@ -386,6 +478,10 @@ session_open(struct snmp_target *t)
 	}
 	live = snmp_sess_session(t->session);
 	live->flags |= SNMP_FLAGS_DONT_PROBE;	/* cleared by the library */
+	why = "Net-SNMP does not take the user";
+	if (live->securityEngineIDLen > 0 && !user_of_session(t))
+		goto bad;
+	why = "out of memory";
 	t->readable = event_new(t->n->base, t->fd, EV_READ | EV_PERSIST, readable_cb, t);
 	if (t->readable == NULL || event_add(t->readable, NULL) < 0)
 		goto bad;
@@ -393,6 +489,21 @@ session_open(struct snmp_target *t)
 	return NULL;
 bad:
 	session_close(t);
+	return why;
+}
+
+/* To the address in use, or the first after it that can be used at all. */
+static const char *
+session_open(struct snmp_target *t)
+{
+	const char *why = NULL;
+
+	assert(t->session == NULL && t->fd < 0);
+	for (size_t i = 0; i < t->n_addresses; i++) {
+		if ((why = session_open_one(t)) == NULL)
+			return NULL;
+		t->at = (t->at + 1) % t->n_addresses;
+	}
 	return why;
 }
 
@@ -430,31 +541,44 @@ probe_send(struct snmp_target *t)
 	return true;
 }
 
+/* A version 1 trap says who sends it; 0.0.0.0 over IPv6 (RFC 3584, 3.1). */
+static void
+agent_address(const struct snmp_target *t, netsnmp_pdu *pdu)
+{
+	struct sockaddr_in sa = { 0 };
+	socklen_t len = sizeof sa;
+
+	if (address_of(t)->ip.family == 4 && getsockname(t->fd, (struct sockaddr *)&sa, &len) == 0)
+		memcpy(pdu->agent_addr, &sa.sin_addr, sizeof pdu->agent_addr);
+}
+
 static void
 try_send(struct snmp_target *t, struct try *y)
 {
-	netsnmp_pdu *pdu = y->pdu;
 	netsnmp_session *s = snmp_sess_session(t->session);
+	netsnmp_pdu *pdu = y->pdu;
+	bool sent;
 
-	if (t->cred->version == SNMP_V3 && !(s->flags & SNMP_FLAGS_USER_CREATED) && usm_create_user_from_session(s) != SNMPERR_SUCCESS) {
+	assert(!y->in_flight && pdu != NULL);
+	if (!user_of_session(t)) {
 		try_end(t, y, NOTIFY_FAILED, "Net-SNMP does not take the user");
 		return;
 	}
 	y->sent = mono_now();
-	if (!t->inform) {
-		if (!snmp_sess_send(t->session, pdu)) {
-			try_end(t, y, NOTIFY_FAILED, snmp_api_errstring(s->s_snmp_errno));
-			return;
-		}
-		y->pdu = NULL;
-		try_end(t, y, NOTIFY_SENT, "");
-		return;
-	}
-	if (!snmp_sess_async_send(t->session, pdu, inform_cb, (void *)(uintptr_t)y->serial)) {
+	if (pdu->command == SNMP_MSG_TRAP)
+		agent_address(t, pdu);
+	user_lend(t);
+	sent = t->inform ? snmp_sess_async_send(t->session, pdu, inform_cb, (void *)(uintptr_t)y->serial) : snmp_sess_send(t->session, pdu);
+	user_take(t);
+	if (!sent) {
 		try_end(t, y, NOTIFY_FAILED, snmp_api_errstring(s->s_snmp_errno));
 		return;
 	}
 	y->pdu = NULL;			/* the library's now */
+	if (!t->inform) {
+		try_end(t, y, NOTIFY_SENT, "");
+		return;
+	}
 	y->in_flight = true;
 	if (!event_pending(t->timer, EV_TIMEOUT, NULL))
 		timer_in(t, INFORM_TIMEOUT_MS + 5);
@@ -493,12 +617,17 @@ pump(struct snmp_target *t)
 			return;
 		engine_forget(t);
 	}
-	if (t->tries == NULL)
-		return;
-	if (t->address.ip.family == 0) {
-		waiting_end(t, NOTIFY_FAILED, "the receiver's name is not resolved");
-		return;
+	if (t->moving && t->n_addresses > 1) {
+		if (any_in_flight(t))
+			return;
+		session_close(t);
+		t->at = (t->at + 1) % t->n_addresses;
+		for (struct try *y = t->tries; y != NULL; y = y->next)
+			y->why = NULL;
 	}
+	t->moving = false;
+	if (t->tries == NULL || t->n_addresses == 0)
+		return;			/* without an address: snmp_target_addresses() or the timer goes on */
 	if (t->session == NULL && (why = session_open(t)) != NULL) {
 		waiting_end(t, NOTIFY_FAILED, why);
 		return;
@@ -521,6 +650,25 @@ kick_cb(evutil_socket_t fd, short what, void *arg)
 	pump(arg);
 }
 
+static void
+library_timeout(struct snmp_target *t)
+{
+	user_lend(t);
+	snmp_sess_timeout(t->session);
+	user_take(t);
+}
+
+static void
+waited_in_vain(struct snmp_target *t, struct try *y)
+{
+	char why[WHY_OCTETS];
+
+	if (t->n_addresses == 0)
+		try_end(t, y, NOTIFY_FAILED, "the look-up of its name takes too long");
+	else
+		try_end(t, y, NOTIFY_TIMED_OUT, timeout_words(t, y, "no answer to the engine discovery", why));
+}
+
 /* The library ends what is over its time; what waited as long for an engine id ends here. */
 static void
 timer_cb(evutil_socket_t fd, short what, void *arg)
@@ -531,13 +679,13 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	if (t->session != NULL)
-		snmp_sess_timeout(t->session);
+		library_timeout(t);
 	for (struct try *y = t->tries, *next; y != NULL; y = next) {
 		int64_t age = mono_since(y->in_flight ? y->sent : y->begun, now);
 
 		next = y->next;
 		if (!y->in_flight && age >= INFORM_TIMEOUT_MS)
-			try_end(t, y, NOTIFY_TIMED_OUT, "no answer to the engine discovery");
+			waited_in_vain(t, y);
 		else if (INFORM_TIMEOUT_MS + 5 - age < next_ms)
 			next_ms = INFORM_TIMEOUT_MS + 5 - age;
 	}
@@ -609,12 +757,12 @@ key_of(enum snmp_auth auth, const char *secret, uint8_t *ku, size_t *len)
 }
 
 struct snmp_target *
-snmp_target_new(struct snmp_notify *n, const struct conf_credential *cred, bool inform, struct ip source, const char **why)
+snmp_target_new(struct snmp_notify *n, const struct conf_credential *cred, bool inform, struct ip source, void *owner, const char **why)
 {
 	struct snmp_target *t;
 
-	if (cred->version == SNMP_V1 || (cred->version == SNMP_V2C && cred->community == NULL) || (cred->version == SNMP_V3 && cred->user == NULL)) {
-		*why = cred->version == SNMP_V1 ? "notifications need SNMP 2c or 3" : "the credential has no community or user";
+	if (cred->version == SNMP_V3 ? cred->user == NULL : cred->community == NULL) {
+		*why = "the credential has no community or user";
 		return NULL;
 	}
 	*why = "out of memory";
@@ -622,7 +770,8 @@ snmp_target_new(struct snmp_notify *n, const struct conf_credential *cred, bool 
 		return NULL;
 	t->n = n;
 	t->cred = cred;
-	t->inform = inform;
+	t->inform = inform && cred->version != SNMP_V1;
+	t->owner = owner;
 	t->source = source;
 	t->fd = -1;
 	t->auth_ku_len = sizeof t->auth_ku;
@@ -643,21 +792,61 @@ bad:
 }
 
 void
-snmp_target_address(struct snmp_target *t, const struct ip_port *address)
+snmp_target_addresses(struct snmp_target *t, const struct ip_port *addresses, size_t n)
 {
-	if (ip_eq(&t->address.ip, &address->ip) && t->address.port == address->port)
-		return;
-	session_close(t);
-	t->address = *address;
+	struct ip_port now = t->n_addresses > 0 ? *address_of(t) : (struct ip_port){ 0 };
+	size_t at = 0;
+
+	assert(n > 0 && n <= TARGET_ADDRESSES_MAX);
+	while (at < n && (!ip_eq(&addresses[at].ip, &now.ip) || addresses[at].port != now.port))
+		at++;
+	if (at == n) {
+		session_close(t);	/* while its address is still known: what is in flight is told */
+		at = 0;
+	}
+	memcpy(t->addresses, addresses, n * sizeof *addresses);
+	t->n_addresses = n;
+	t->at = at;
+	t->moving = false;
 	kick(t);
+}
+
+void
+snmp_target_unresolved(struct snmp_target *t, const char *why)
+{
+	if (t->n_addresses == 0)
+		waiting_end(t, NOTIFY_FAILED, why);
+}
+
+static netsnmp_pdu *
+pdu_new(const struct snmp_target *t, const struct varbinds *vs)
+{
+	netsnmp_pdu *pdu = snmp_pdu_create(t->cred->version == SNMP_V1 ? SNMP_MSG_TRAP : t->inform ? SNMP_MSG_INFORM : SNMP_MSG_TRAP2);
+	const struct mib_oid *id = &vs->v[1].oid;
+
+	if (pdu == NULL || t->cred->version != SNMP_V1)
+		return pdu;
+	/* Version 1 has the first two varbinds in its header (RFC 3584, 3.2): enterprise.0.specific. */
+	assert(id->n > 2 && id->arc[id->n - 2] == 0);
+	if ((pdu->enterprise = calloc(id->n, sizeof *pdu->enterprise)) == NULL) {
+		snmp_free_pdu(pdu);
+		return NULL;
+	}
+	pdu->enterprise_length = id->n - 2u;
+	for (size_t k = 0; k < pdu->enterprise_length; k++)
+		pdu->enterprise[k] = id->arc[k];
+	pdu->trap_type = SNMP_TRAP_ENTERPRISESPECIFIC;
+	pdu->specific_type = (long)id->arc[id->n - 1];
+	pdu->time = vs->v[0].number;
+	return pdu;
 }
 
 static netsnmp_pdu *
 pdu_of(const struct snmp_target *t, const struct varbinds *vs)
 {
-	netsnmp_pdu *pdu = snmp_pdu_create(t->inform ? SNMP_MSG_INFORM : SNMP_MSG_TRAP2);
+	netsnmp_pdu *pdu = pdu_new(t, vs);
 
-	for (size_t i = 0; pdu != NULL && i < vs->n; i++) {
+	for (size_t i = t->cred->version == SNMP_V1 ? 2 : 0; pdu != NULL && i < vs->n; i++) {
 		const struct varbind *v = &vs->v[i];
 		oid name[VARBIND_ARCS_MAX], value[VARBIND_ARCS_MAX];
 		long number = (long)v->number;
@@ -681,22 +870,23 @@ snmp_notify_send(struct snmp_target *t, uint64_t row, const char *mib_root, cons
 {
 	struct snmp_notify *n = t->n;
 	uint32_t uptime_cs = (uint32_t)(mono_since(n->started, mono_now()) / 10);
-	size_t room = NOTIFICATION_MAX - (t->cred->version == SNMP_V3 ? OVERHEAD_V3 : OVERHEAD_V2C);
+	size_t room = NOTIFICATION_MAX - (t->cred->version == SNMP_V3 ? OVERHEAD_V3 : OVERHEAD_COMMUNITY + strlen(t->cred->community));
 	struct mib_oid root;
 	struct varbinds vs;
 	struct try *y;
 
+	assert(!t->dying);
 	if (mib_root_parse(mib_root, &root) < 0 || varbinds_of(e, agent, &root, uptime_cs, room, &vs) < 0) {
-		n->done(n->arg, row, NOTIFY_FAILED, 0, "not a notification of CAMTRAPD-MIB");
+		n->done(n->arg, t->owner, row, NOTIFY_FAILED, 0, "not a notification of CAMTRAPD-MIB");
 		return;
 	}
 	if (t->n_tries >= PENDING_MAX || (y = calloc(1, sizeof *y)) == NULL) {
-		n->done(n->arg, row, NOTIFY_FAILED, 0, "too many notifications wait for this receiver");
+		n->done(n->arg, t->owner, row, NOTIFY_FAILED, 0, "too many notifications wait for this receiver");
 		return;
 	}
 	if ((y->pdu = pdu_of(t, &vs)) == NULL) {
 		free(y);
-		n->done(n->arg, row, NOTIFY_FAILED, 0, "out of memory");
+		n->done(n->arg, t->owner, row, NOTIFY_FAILED, 0, "out of memory");
 		return;
 	}
 	if (++n->serial == 0)
@@ -733,28 +923,11 @@ snmp_target_free(struct snmp_target *t)
 }
 
 void
-snmp_notify_forget_users(struct snmp_notify *n)
-{
-	struct usmUser *u;
-
-	(void)n;
-	while ((u = usm_get_userList()) != NULL) {
-		struct usmUser *before = u;
-
-		usm_remove_user(u);
-		u->next = u->prev = NULL;
-		usm_free_user(u);
-		if (usm_get_userList() == before)
-			break;		/* never twice the same */
-	}
-}
-
-void
 snmp_notify_free(struct snmp_notify *n)
 {
 	if (n == NULL)
 		return;
-	snmp_notify_forget_users(n);
+	assert(usm_get_userList() == NULL);
 	netsnmp_large_fd_set_cleanup(&n->fds);
 	snmp_shutdown("camtrapd-notify");
 	explicit_bzero(n, sizeof *n);

@@ -12,9 +12,10 @@
 #define VARBIND_OCTETS_MAX 128
 /* Octets of a whole message, so that no UDP packet is cut into fragments. */
 #define NOTIFICATION_MAX 1400
-/* What a message has around its varbinds at most, with the longest community or user name and SHA-512 with AES. */
-#define OVERHEAD_V2C 90
-#define OVERHEAD_V3 250
+/* What a message has around its varbinds at most: without the community; with the longest engine ids and user name, SHA-512
+ * and the padding of DES. */
+#define OVERHEAD_COMMUNITY 32
+#define OVERHEAD_V3 244
 
 struct mib_oid {
 	uint32_t	arc[VARBIND_ARCS_MAX];
@@ -49,6 +50,10 @@ int	varbinds_of(const struct event *e, const char *agent, const struct mib_oid *
 
 /* Octets of the list in BER, with its own header. */
 size_t	varbinds_size(const struct varbinds *vs);
+
+/* Octets that the root takes at most when encoded, so that a notification fits however long its texts are: the configuration
+ * holds mib_root to it. */
+#define MIB_ROOT_OCTETS_MAX 20
 
 /* The name of the n-th object (from 0) that an event of this type carries; NULL: past the end. For tests and documents. */
 const char *varbinds_name(enum event_type type, size_t n);

@@ -17,16 +17,17 @@ def free_port():
 
 
 class Trapd:
-    """One snmptrapd of ours, with its own engine id."""
-    def __init__(self, folder, port, engine, address="127.0.0.1"):
+    """One snmptrapd of ours, with its own engine id, started `boots` times before."""
+    def __init__(self, folder, port, engine, address="udp:127.0.0.1", boots=0):
         os.makedirs(folder)
         self.log, conf = os.path.join(folder, "log"), os.path.join(folder, "conf")
         with open(conf, "w") as f:
-            f.write(f"engineID {engine}\nauthCommunity log public\n"
-                    f'createUser alice SHA-256 "{SECRET}" AES "{SECRET}"\n'
-                    f'createUser -e 0x{OUR_ENGINE} alice SHA-256 "{SECRET}" AES "{SECRET}"\nauthUser log alice priv\n')
+            f.write(f"engineID {engine}\nengineBoots {boots}\nauthCommunity log public\n")
+            for user, auth, priv in ("alice", "SHA-256", "AES"), ("bob", "SHA-512", "AES-256"):
+                f.write(f'createUser {user} {auth} "{SECRET}" {priv} "{SECRET}"\n'
+                        f'createUser -e 0x{OUR_ENGINE} {user} {auth} "{SECRET}" {priv} "{SECRET}"\nauthUser log {user} priv\n')
         env = dict(os.environ, SNMP_PERSISTENT_DIR=folder, SNMPCONFPATH=folder, MIBS="")
-        self.p = subprocess.Popen([TRAPD, "-f", "-Lf", self.log, "-C", "-c", conf, "-On", f"udp:{address}:{port}"], env=env)
+        self.p = subprocess.Popen([TRAPD, "-f", "-Lf", self.log, "-C", "-c", conf, "-On", f"{address}:{port}"], env=env)
         for _ in range(100):
             if "NET-SNMP version" in self.text():
                 break
@@ -50,8 +51,11 @@ class Trapd:
             self.p.wait()
 
 
-def peer(count, *targets, between=None):
-    p = subprocess.Popen([PEER, OUR_ENGINE, "5", str(count), *targets], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def peer(count, *targets, between=None, engine=OUR_ENGINE, boots=5, longest=False):
+    """Rows of name, row, result, milliseconds, reason. With `between`: one round, then that, then two more rounds."""
+    env = dict(os.environ, **({"LONGEST": "1"} if longest else {}))
+    p = subprocess.Popen([PEER, engine, str(boots), str(count), *targets], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                         env=env)
     lines = []
     try:
         if between:
@@ -68,6 +72,74 @@ def peer(count, *targets, between=None):
     return [line.split(None, 4) for line in lines + out.splitlines()]
 
 
+def acknowledged(trapd, port):
+    rows = peer(3, f"v3,127.0.0.1,{port},inform3,{SECRET}", f"v3-512,127.0.0.1,{port},inform3-512,{SECRET},-,bob")
+    assert [r[2] for r in rows] == ["acknowledged"] * 6, rows
+    print("ok: v3 informs acknowledged, SHA-256 with AES-128 and SHA-512 with AES-256")
+
+
+def traps(trapd, port):
+    """v3 traps are ours to authenticate: our engine id, and boots that grow with each start of notify."""
+    def told(rows, more):
+        assert [r[2] for r in rows] == ["sent"] * len(rows), rows
+        told.count += more
+        assert trapd.wait_for(f"{ROOT}.0.1", told.count), trapd.text()
+    told.count = trapd.text().count(f"{ROOT}.0.1")
+    told(peer(1, f"trap3,127.0.0.1,{port},trap3,{SECRET}", f"trap2,127.0.0.1,{port},trap2c,public"), 2)
+    told(peer(1, f"trap3,127.0.0.1,{port},trap3,{SECRET}", boots=6), 1)
+    told(peer(1, f"trap3,127.0.0.1,{port},trap3,{SECRET}", boots=5), 0)    # as a replay would be
+    told(peer(1, f"bob3,127.0.0.1,{port},trap3-512,{SECRET},-,bob", boots=7), 1)
+    time.sleep(0.3)
+    assert trapd.text().count(f"{ROOT}.0.1") == told.count, trapd.text()
+    print("ok: v3 and v2c traps accepted, also after a restart; old boots are not")
+    rows = peer(1, f"trap1,127.0.0.1,{port},trap1,public,127.0.0.3", f"inform1,127.0.0.1,{port},trap1,public")
+    assert [r[2] for r in rows] == ["sent", "sent"], rows
+    assert trapd.wait_for("TRAP, SNMP v1, community public", 2), trapd.text()
+    text = trapd.text()
+    v1 = text[text.index("TRAP, SNMP v1"):]
+    assert f"{ROOT} Enterprise Specific Trap (1)" in v1 and f"{ROOT}.1.28.0 = " in v1 and "127.0.0.3 " in text, text
+    print("ok: v1 traps accepted, with enterprise, number and the sender's address")
+
+
+def lengths(trapd, port):
+    """Contract: with all objects at their longest a notification stays under 1,400 octets."""
+    sizes = {}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        wire.bind(("127.0.0.1", 0))
+        wire.settimeout(5)
+        at = wire.getsockname()[1]
+        for kind, secret, user, engine in (("trap1", "public", "-", OUR_ENGINE), ("trap2c", "public", "-", OUR_ENGINE),
+                                           ("trap2c", "c" * 255, "-", OUR_ENGINE), ("trap3", SECRET, "alice", OUR_ENGINE),
+                                           ("trap3-512", "s" * 255, "u" * 32, "80" + "ab" * 31)):
+            rows = peer(14, f"x,127.0.0.1,{at},{kind},{secret},-,{user}", engine=engine, longest=True)
+            assert [r[2] for r in rows] == ["sent"] * 14, rows
+            packets = [wire.recv(65535) for _ in range(14)]
+            sizes[f"{kind}/{len(secret)}"] = max(map(len, packets))
+    assert all(1250 < s < 1400 for s in sizes.values()), sizes
+    rows = peer(14, f"v2c,127.0.0.1,{port},inform2c,public", f"v3,127.0.0.1,{port},inform3-512,{SECRET},-,bob", longest=True)
+    assert [r[2] for r in rows] == ["acknowledged"] * 28, rows
+    print("ok: the longest notifications on the wire:", sizes)
+
+
+def addresses(trapd, port):
+    """A name with several addresses, source addresses, IPv6."""
+    rows = peer(1, f"two,::1+127.0.0.1,{port},inform2c,public", between=lambda: None)
+    assert [r[2] for r in rows] == ["timed-out", "acknowledged", "acknowledged"], rows
+    assert int(rows[0][3]) < 1000 and f"[::1]:{port}: nobody listens there" in rows[0][4], rows
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hung:
+        hung.bind(("127.0.0.2", port))
+        rows = peer(1, f"two,127.0.0.2+127.0.0.1,{port},inform3,{SECRET}", between=lambda: None)
+    assert [r[2] for r in rows] == ["timed-out", "acknowledged", "acknowledged"], rows
+    print("ok: the next address is tried:", rows[0][4].strip())
+    rows = peer(1, f"foreign,127.0.0.1,{port},inform2c,public,192.0.2.55", f"family,::1,{port},inform2c,public,127.0.0.1",
+                f"ours,127.0.0.1,{port},inform2c,public,127.0.0.5")
+    assert [(r[0], r[2]) for r in sorted(rows)] == [("family", "failed"), ("foreign", "failed"), ("ours", "acknowledged")], rows
+    why = {r[0]: " ".join(r[4:]) for r in rows}
+    assert "not an address of this machine" in why["foreign"] and "another family" in why["family"], why
+    assert trapd.wait_for("UDP: [127.0.0.5]"), trapd.text()
+    print("ok: source_address is used, and told where it cannot be")
+
+
 def main():
     if not TRAPD:
         print("snmptrapd is not installed: skipped")
@@ -75,8 +147,8 @@ def main():
     folder = tempfile.mkdtemp(prefix="camtrapd-notify-")
     port = free_port()
     started = []
-    def trapd(name, number, engine, address="127.0.0.1"):
-        started.append(Trapd(os.path.join(folder, name), number, engine, address))
+    def trapd(name, number, engine, address="udp:127.0.0.1", boots=0):
+        started.append(Trapd(os.path.join(folder, name), number, engine, address, boots))
         return started[-1]
     try:
         t = trapd("a", port, "one")
@@ -90,15 +162,16 @@ def main():
             last = at
         print("ok: v2c inform acknowledged, 28 objects in order")
 
-        rows = peer(3, f"v3,127.0.0.1,{port},inform3,{SECRET}")
-        assert [r[2] for r in rows] == ["acknowledged"] * 3, rows
-        print("ok: v3 authPriv informs acknowledged")
-
-        before = t.text().count(f"{ROOT}.0.1")
-        rows = peer(1, f"trap3,127.0.0.1,{port},trap3,{SECRET}", f"trap2,127.0.0.1,{port},trap2c,public")
-        assert [r[2] for r in rows] == ["sent", "sent"], rows
-        assert t.wait_for(f"{ROOT}.0.1", before + 2), t.text()
-        print("ok: v3 and v2c traps accepted")
+        acknowledged(t, port)
+        traps(t, port)
+        lengths(t, port)
+        addresses(t, port)
+        number6 = free_port()
+        six = trapd("six", number6, "six", "udp6:[::1]")
+        rows = peer(1, f"v2c,::1,{number6},inform2c,public,::1", f"v3,::1,{number6},inform3,{SECRET}")
+        assert [r[2] for r in rows] == ["acknowledged"] * 2, rows
+        print("ok: informs over IPv6")
+        six.stop()
 
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
             wire.bind(("127.0.0.1", 0))
@@ -113,6 +186,14 @@ def main():
         assert rows[0][2] == "refused" and "wrong digest" in rows[0][4], rows
         assert t.text().count(f"{ROOT}.0.1") == before
         print("ok: wrong secret refused, with its reason:", rows[0][4])
+        # The same user at the same engine with another secret: each receiver has its own keys.
+        rows = peer(2, f"wrong,127.0.0.1,{port},inform3,not the right secret", f"nobody,127.0.0.1,{port},inform3,{SECRET},-,mallory",
+                    f"good,127.0.0.1,{port},inform3,{SECRET}")
+        results = {r[0]: (r[2], " ".join(r[4:]).strip()) for r in rows}
+        assert results["nobody"] == ("refused", "unknown user name") and results["good"][0] == "acknowledged", rows
+        assert results["wrong"][0] == "refused" and "wrong digest" in results["wrong"][1], rows
+        assert all(int(r[3]) < 1000 for r in rows), rows
+        print("ok: unknown user refused, the good one beside it served")
 
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hung:
             hung.bind(("127.0.0.1", 0))         # takes all, answers nothing
@@ -121,24 +202,35 @@ def main():
             rows = peer(5, f"hung3,127.0.0.1,{silent},inform3,{SECRET}", f"hung2,127.0.0.1,{silent},inform2c,public",
                         f"good,127.0.0.1,{port},inform3,{SECRET}")
             took = time.time() - begun
-        assert all(r[2] == "acknowledged" and int(r[3]) < 1000 for r in rows if r[0] == "good"), rows
-        assert [r[0] for r in rows[:5]] == ["good"] * 5, rows
-        assert all(r[2] == "timed-out" for r in rows if r[0] != "good") and len(rows) == 15, rows
-        assert 4.5 < took < 9, took
-        print("ok: hung receivers time out, the other is served at once")
+            assert all(r[2] == "acknowledged" and int(r[3]) < 1000 for r in rows if r[0] == "good"), rows
+            assert [r[0] for r in rows[:5]] == ["good"] * 5, rows
+            assert all(r[2] == "timed-out" for r in rows if r[0] != "good") and len(rows) == 15, rows
+            assert 4.5 < took < 9, took
+            print("ok: hung receivers time out, the other is served at once")
+
+            rows = peer(300, f"hung2,127.0.0.1,{silent},inform2c,public")
+            assert [r[2] for r in rows].count("timed-out") == 256 and len(rows) == 300, rows
+            assert all(r[2] == "failed" and "too many" in r[4] for r in rows[:44]), rows[:44]
+        print("ok: a hung receiver holds 256 notifications, not more")
 
         rows = peer(1, f"dead,127.0.0.1,{free_port()},inform2c,public")
         assert rows[0][2] == "timed-out", rows
         print("ok: nobody listens there: timed out")
 
         def another():
-            t.stop()
-            trapd("b", port, "another")
+            started[0].stop()
+            trapd("another", port, "another", boots=7)
         # The receiver is replaced: the engine id differs. The first inform to it is lost, the next finds the new engine.
         rows = peer(1, f"new,127.0.0.1,{port},inform3,{SECRET}", between=another)
-
         assert [r[2] for r in rows][::2] == ["acknowledged"] * 2 and rows[1][2] in ("timed-out", "refused"), rows
         print("ok: receiver with another engine:", rows[1][2:])
+        # The same engine, but what it remembered is gone: its boots go back, which looks like a replay.
+        def wiped():
+            started[-1].stop()
+            trapd("wiped", port, "another")
+        rows = peer(1, f"new,127.0.0.1,{port},inform3,{SECRET}", between=wiped)
+        assert [r[2] for r in rows][::2] == ["acknowledged"] * 2, rows
+        print("ok: receiver whose boots went back:", rows[1][2:])
         return 0
     finally:
         for x in started:

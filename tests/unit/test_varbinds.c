@@ -58,21 +58,29 @@ roots_are_strict(void **state)
 	assert_int_equal(root_of("." ROOT).n, 10);
 }
 
+/* The shipped module; static. */
+static const char *
+mib_text(void)
+{
+	static char mib[200000];
+	FILE *f = fopen(SOURCE_DIR "/mibs/CAMTRAPD-MIB", "re");
+
+	assert_non_null(f);
+	mib[fread(mib, 1, sizeof mib - 1, f)] = '\0';
+	fclose(f);
+	return mib;
+}
+
 /* The OBJECTS clause of each NOTIFICATION-TYPE in the shipped MIB against the table. */
 static void
 order_is_that_of_the_mib(void **state)
 {
-	static char mib[200000];
-	FILE *f = fopen(SOURCE_DIR "/mibs/CAMTRAPD-MIB", "re");
-	size_t n;
+	const char *mib = mib_text();
 
 	(void)state;
-	assert_non_null(f);
-	n = fread(mib, 1, sizeof mib - 1, f);
-	fclose(f);
-	mib[n] = '\0';
 	for (unsigned type = EVENT_DEVICE_DETECTED; type <= EVENT_AGENT_RECOVERED; type++) {
-		char head[80], clause[2000], *at, *save = NULL;
+		char head[80], clause[2000], *save = NULL;
+		const char *at;
 		size_t k = 0;
 
 		snprintf(head, sizeof head, "\n%s NOTIFICATION-TYPE\n", event_word(type));
@@ -94,7 +102,8 @@ order_is_that_of_the_mib(void **state)
 
 		assert_int_equal(varbinds_of(&e, "a", &root, 1, 2000, &vs), 0);
 		for (size_t i = 2; i < vs.n; i++) {
-			char head[80], arc[80], *at, *end;
+			char head[80], arc[80];
+			const char *at, *end;
 
 			snprintf(head, sizeof head, "\n%s OBJECT-TYPE\n", varbinds_name(type, i - 2));
 			assert_non_null(at = strstr(mib, head));
@@ -116,7 +125,7 @@ values_are_those_of_the_event(void **state)
 	(void)state;
 	e.at.us = 1794992800123456;	/* 2026-11-18T09:06:40.123 */
 	strcpy(e.vendor, "Hikvision");
-	assert_int_equal(varbinds_of(&e, "camtrapd-1", &root, 4711, NOTIFICATION_MAX - OVERHEAD_V2C, &vs), 0);
+	assert_int_equal(varbinds_of(&e, "camtrapd-1", &root, 4711, NOTIFICATION_MAX - OVERHEAD_COMMUNITY - 6, &vs), 0);
 	assert_int_equal(vs.n, 30);
 	assert_int_equal(vs.v[0].type, VB_TICKS);
 	assert_int_equal(vs.v[0].number, 4711);
@@ -145,11 +154,132 @@ values_are_those_of_the_event(void **state)
 	assert_int_equal(varbinds_of(&e, "camtrapd-1", &root, 4711, 1300, &vs), -EINVAL);
 }
 
+/* Octets of each object at most, as contract.md has them; 0: a number. */
+static const struct { const char *name; uint8_t limit; const char *syntax; } carried[] = {
+	{ "eventId", 26, "SnmpAdminString (SIZE (0..26))" }, { "eventSequence", 0, "Unsigned32" }, { "eventEpoch", 0, "Unsigned32" },
+	{ "agentName", 32, "SnmpAdminString (SIZE (0..32))" }, { "eventTime", 11, "DateAndTime" }, { "detectionId", 0, "Unsigned32" },
+	{ "deviceMac", 6, "MacAddress" }, { "deviceVendor", 48, "SnmpAdminString (SIZE (0..48))" },
+	{ "devicePolicy", 32, "SnmpAdminString (SIZE (0..32))" }, { "confidence", 0, "CamtrapdConfidence" },
+	{ "severity", 0, "CamtrapdSeverity" }, { "presence", 0, "CamtrapdPresence" }, { "handling", 0, "CamtrapdHandling" },
+	{ "origin", 0, "CamtrapdOrigin" }, { "siteName", 48, "SnmpAdminString (SIZE (0..48))" },
+	{ "switchName", 48, "SnmpAdminString (SIZE (0..48))" }, { "switchLocation", 48, "SnmpAdminString (SIZE (0..48))" },
+	{ "switchAddressType", 0, "InetAddressType" }, { "switchAddress", 16, "InetAddress" }, { "portIfIndex", 0, "InterfaceIndexOrZero" },
+	{ "portName", 32, "SnmpAdminString (SIZE (0..32))" }, { "portAlias", 48, "SnmpAdminString (SIZE (0..48))" },
+	{ "vlanId", 0, "Unsigned32 (0..4094)" }, { "deviceAddressType", 0, "InetAddressType" }, { "deviceAddress", 16, "InetAddress" },
+	{ "locationVerdict", 0, "CamtrapdVerdict" }, { "locationReason", 64, "SnmpAdminString (SIZE (0..64))" },
+	{ "evidence", 128, "SnmpAdminString (SIZE (0..128))" }, { "count", 0, "Unsigned32" }, { "text", 128, "SnmpAdminString (SIZE (0..128))" },
+};
+
+static size_t
+carried_of(const char *name)
+{
+	for (size_t i = 0; i < nitems(carried); i++)
+		if (strcmp(carried[i].name, name) == 0)
+			return i;
+	fail_msg("%s is not an object of the contract", name);
+	return 0;
+}
+
+static void
+syntax_is_that_of_the_contract(void **state)
+{
+	const char *mib = mib_text();
+
+	(void)state;
+	for (size_t i = 0; i < nitems(carried); i++) {
+		char head[160];
+		const char *at;
+
+		snprintf(head, sizeof head, "\n%s OBJECT-TYPE\n    SYNTAX      %s\n", carried[i].name, carried[i].syntax);
+		if ((at = strstr(mib, head)) == NULL)
+			fail_msg("CAMTRAPD-MIB: %s is not %s", carried[i].name, carried[i].syntax);
+		snprintf(head, sizeof head, "::= { camtrapdEventObjects %zu }", i + 1);
+		assert_memory_equal(strstr(at, "::="), head, strlen(head));
+	}
+}
+
+/* "beyond-uplink" is beyondUplink in a MIB. */
+static void
+as_label(char out[32], const char *word)
+{
+	size_t n = 0;
+
+	for (; *word != '\0' && n < 31; word++) {
+		bool up = *word == '-';
+
+		word += up;
+		out[n++] = (char)(up ? *word - 32 : *word);
+	}
+	out[n] = '\0';
+}
+
+static void
+enumerations_are_those_of_the_model(void **state)
+{
+	const struct { const char *name; const char *(*word)(unsigned); unsigned n; } all[] = {
+		{ "CamtrapdPresence", presence_word, 3 }, { "CamtrapdHandling", handling_word, 4 }, { "CamtrapdOrigin", origin_word, 4 },
+		{ "CamtrapdConfidence", confidence_word, 3 }, { "CamtrapdSeverity", severity_word, 4 }, { "CamtrapdVerdict", verdict_word, 4 },
+	};
+	const char *mib = mib_text();
+
+	(void)state;
+	for (size_t i = 0; i < nitems(all); i++) {
+		char head[80], want[200] = "SYNTAX      INTEGER { ", label[32];
+		const char *at;
+
+		snprintf(head, sizeof head, "\n%s ::= TEXTUAL-CONVENTION\n", all[i].name);
+		assert_non_null(at = strstr(mib, head));
+		for (unsigned v = 1; v <= all[i].n; v++) {
+			as_label(label, all[i].word(v));
+			snprintf(want + strlen(want), sizeof want - strlen(want), "%s%s(%u)", v > 1 ? ", " : "", label, v);
+		}
+		snprintf(want + strlen(want), sizeof want - strlen(want), " }");
+		assert_non_null(at = strstr(at, "SYNTAX"));
+		print_message("%s\n", want);
+		assert_memory_equal(at, want, strlen(want));
+	}
+}
+
+/* Whole characters of one to four octets, in texts that end at each octet of a character. */
+static void
+texts_are_cut_between_characters(void **state)
+{
+	static const char *const letters[] = { "x", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x8e\xa5" };
+	struct mib_oid root = root_of(ROOT);
+	struct varbinds vs;
+
+	(void)state;
+	for (size_t l = 0; l < nitems(letters); l++) {
+		for (size_t shift = 0; shift < 4; shift++) {
+			struct event e = longest(EVENT_DEVICE_DETECTED);
+			size_t n = strlen(letters[l]), k = shift;
+			const struct varbind *v = &vs.v[2 + carried_of("evidence")];
+
+			memset(e.evidence, 0, sizeof e.evidence);
+			memset(e.evidence, 'a', shift);
+			for (; k + n < sizeof e.evidence; k += n)
+				memcpy(e.evidence + k, letters[l], n);
+			assert_int_equal(varbinds_of(&e, "a", &root, 1, SIZE_MAX, &vs), 0);
+			assert_in_range(v->len, 128 - 3, 128);
+			assert_memory_equal(v->octets + v->len - 3, "\xe2\x80\xa6", 3);
+			assert_int_equal((v->len - 3u - shift) % n, 0);		/* nothing of half a character stays */
+			assert_memory_equal(v->octets, e.evidence, v->len - 3u);
+			memset(e.evidence + 126, 0, sizeof e.evidence - 126);
+			strcpy(e.evidence + 126, "zz");				/* 128 octets: just not cut */
+			assert_int_equal(varbinds_of(&e, "a", &root, 1, SIZE_MAX, &vs), 0);
+			assert_int_equal(v->len, 128);
+			assert_memory_equal(v->octets, e.evidence, 128);
+		}
+	}
+}
+
 static void
 longest_notifications_fit(void **state)
 {
-	static const uint8_t limit[28] = { 26, 0, 0, 32, 11, 0, 6, 48, 32, 0, 0, 0, 0, 0, 48, 48, 48, 0, 16, 0, 32, 48, 0, 0, 16, 0, 64, 128 };
-	static const char *const roots[] = { ROOT, "1.3.6.1.4.1.4294967295.4294967295.200.7" };
+	/* The second: MIB_ROOT_OCTETS_MAX octets long. */
+	static const char *const roots[] = { ROOT, "1.3.6.1.4.1.4294967295.4294967295.4294967295" };
+	static const size_t rooms[] = { NOTIFICATION_MAX - OVERHEAD_COMMUNITY - 6, NOTIFICATION_MAX - OVERHEAD_COMMUNITY - 255,
+		NOTIFICATION_MAX - OVERHEAD_V3 };
 	char agent[65];
 	struct varbinds vs;
 
@@ -158,18 +288,17 @@ longest_notifications_fit(void **state)
 	agent[64] = '\0';
 	for (size_t r = 0; r < nitems(roots); r++)
 		for (unsigned type = 1; type <= 14; type++)
-			for (unsigned v3 = 0; v3 < 2; v3++) {
+			for (size_t k = 0; k < nitems(rooms); k++) {
 				struct mib_oid root = root_of(roots[r]);
 				struct event e = longest(type);
-				size_t room = NOTIFICATION_MAX - (v3 ? OVERHEAD_V3 : OVERHEAD_V2C);
 
 				assert_int_equal(varbinds_of(&e, agent, &root, UINT32_MAX, SIZE_MAX, &vs), 0);
-				if (v3 == 0 && (type == 1 || type == 14))
-					print_message("root of %u arcs, type %u: %zu octets of varbinds, room %zu\n", root.n, type, varbinds_size(&vs), room);
-				for (size_t i = 2; type <= 7 && i < vs.n; i++)
-					assert_int_equal(vs.v[i].len, limit[i - 2]);
-				assert_int_equal(varbinds_of(&e, agent, &root, UINT32_MAX, room, &vs), 0);
-				assert_true(varbinds_size(&vs) <= room);
+				if (k == 0 && (type == 1 || type == 14))
+					print_message("root of %u arcs, type %u: %zu octets of varbinds, room %zu\n", root.n, type, varbinds_size(&vs), rooms[k]);
+				for (size_t i = 2; i < vs.n; i++)
+					assert_int_equal(vs.v[i].len, carried[carried_of(varbinds_name(type, i - 2))].limit);
+				assert_int_equal(varbinds_of(&e, agent, &root, UINT32_MAX, rooms[k], &vs), 0);
+				assert_true(varbinds_size(&vs) <= rooms[k]);
 				assert_int_equal(vs.v[2].len, 26);	/* the id is never cut */
 				assert_memory_equal(vs.v[5].octets + vs.v[5].len - 3, "\xe2\x80\xa6", 3);
 			}
@@ -180,7 +309,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(roots_are_strict), cmocka_unit_test(order_is_that_of_the_mib),
-		cmocka_unit_test(values_are_those_of_the_event), cmocka_unit_test(longest_notifications_fit),
+		cmocka_unit_test(syntax_is_that_of_the_contract), cmocka_unit_test(enumerations_are_those_of_the_model),
+		cmocka_unit_test(values_are_those_of_the_event), cmocka_unit_test(texts_are_cut_between_characters),
+		cmocka_unit_test(longest_notifications_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
