@@ -1,6 +1,7 @@
 /* agent/config/check.c: what holds between keys: duplicates, references, the rules of credentials, and secrets from files. */
 #include "config/load.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ where_is(struct loader *l, enum conf_group_id id, size_t i, const char *key)
 	const struct written *o = &l->origins[id][i];
 	struct where w = { .l = l, .file = o->file, .line = o->line, .what = g->what, .index = i, .key = key };
 
+	assert(i < group_count(g, l->c) && o->line != 0);
 	w.name = *(char **)((char *)group_element(g, l->c, i) + g->keys[0].off);
 	if (key != NULL && o->key_line[key_find(g->keys, key) - g->keys] != 0)
 		w.line = o->key_line[key_find(g->keys, key) - g->keys];
@@ -24,7 +26,10 @@ where_is(struct loader *l, enum conf_group_id id, size_t i, const char *key)
 static bool
 is_said(struct loader *l, enum conf_group_id id, size_t i, const char *key)
 {
-	return l->origins[id][i].key_line[key_find(conf_groups[id].keys, key) - conf_groups[id].keys] != 0;
+	const struct conf_key *k = key_find(conf_groups[id].keys, key);
+
+	assert(k != NULL && i < group_count(&conf_groups[id], l->c));
+	return l->origins[id][i].key_line[k - conf_groups[id].keys] != 0;
 }
 
 /* ---- twice the same ---- */
@@ -152,9 +157,13 @@ check_receivers(struct loader *l)
 
 	for (size_t i = 0; i < l->c->n_receivers; i++) {
 		struct conf_receiver *r = &l->c->receivers[i];
-		struct where w = where_is(l, G_RECEIVERS, i, "credential");
+		struct where w = where_is(l, G_RECEIVERS, i, "source_address");
 		const struct conf_credential *cr;
+		struct ip to;
 
+		if (r->host != NULL && r->source_address.family != 0 && ip_parse(r->host, &to) == 0 && to.family != r->source_address.family)
+			mistake(&w, "is not of the same family as address");
+		w = where_is(l, G_RECEIVERS, i, "credential");
 		if (r->credential == NULL)
 			continue;
 		if ((cr = conf_credential(l->c, r->credential)) == NULL) {

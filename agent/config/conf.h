@@ -76,6 +76,7 @@ struct conf {
 	struct conf_credential	*trap_users;	size_t n_trap_users;
 	struct conf_site	*sites;		size_t n_sites;
 	struct conf_switch	*switches;	size_t n_switches;
+	size_t			*by_key;	/* switches in the order of their keys; NULL: not made (conf_index) */
 	struct conf_receiver	*receivers;	size_t n_receivers;
 	struct strlist		 inventory, policy_files;
 	struct policies		 policies;
@@ -92,11 +93,13 @@ typedef void conf_complain(void *arg, const char *line);
 
 /* Reads `path` and all it names. NULL when anything is wrong: every mistake was told. The caller frees it. */
 struct conf	*conf_load(const char *path, conf_complain *complain, void *arg);
-void		 conf_free(struct conf *c);		/* secrets are wiped first; NULL is fine */
+/* Wipes the secrets first; NULL is fine. */
+void		 conf_free(struct conf *c);
 /* The effective configuration with defaults, secrets as "***"; parses back to the same. */
 void		 conf_dump(const struct conf *c, FILE *out);
 
-const struct conf_credential	*conf_credential(const struct conf *c, const char *name);	/* NULL: none */
+/* By name; borrowed until conf_free(). NULL: none, also for a name of NULL. A switch is found in logarithmic time. */
+const struct conf_credential	*conf_credential(const struct conf *c, const char *name);
 const struct conf_site		*conf_site(const struct conf *c, const char *name);
 const struct conf_switch	*conf_switch(const struct conf *c, const char *name);
 
@@ -104,5 +107,6 @@ const struct conf_switch	*conf_switch(const struct conf *c, const char *name);
 enum conf_for { CONF_FOR_POLLER, CONF_FOR_ENGINE, CONF_FOR_NOTIFY, CONF_FOR_VIEWS };
 /* For a poller: its switches are those with key % c->pollers == index, and their credentials. */
 void		 conf_encode(const struct conf *c, enum conf_for role, unsigned index, struct buf *out);
-struct conf	*conf_decode(const void *p, size_t n);	/* NULL: not one, or out of memory */
+/* The reverse. Trusts nothing: ranges and counts are checked again. NULL: not one, or out of memory. The caller frees it. */
+struct conf	*conf_decode(const void *p, size_t n);
 #endif

@@ -1,6 +1,7 @@
 /* agent/config/inventory.c: switches from a CSV file (RFC 4180; the header line names the columns; lines with # are remarks). */
 #include "config/load.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +113,7 @@ read_row(struct where w, char *const *field, size_t n, const struct conf_key *co
 	for (size_t i = 0; i < n; i++) {
 		const struct conf_key *k = column[i];
 
+		assert(k != NULL && k >= g->keys);
 		if (field[i][0] == '\0') {
 			if (k->flags & F_REQUIRED)
 				mistake(&w, "%s is missing", k->name);

@@ -24,7 +24,13 @@ struct loader {
 	struct written		 single;		/* file: the one being read from memory */
 	struct conf_switch	 defaults;		/* switch_defaults */
 	struct written		 defaults_origin;
-	struct overflow { const char *file; unsigned line; } *overflows;
+	struct overflow {			/* an integer that libconfig wraps; found on the text */
+		const char	*file;
+		unsigned	 line;
+		long long	 wrapped;	/* what libconfig makes of it */
+		char		 text[40], key[65];
+		bool		 told;		/* with its range, by the key that it belongs to */
+	} *overflows;
 	size_t			 n_overflows, cap_overflows;
 	bool			 oom;
 };

@@ -2,6 +2,7 @@
  * libconfig 1.5 wraps integers silently, so the text is looked at first (scan.c). What holds between keys is in check.c. */
 #include "config/load.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -55,6 +56,8 @@ mistake(const struct where *w, const char *fmt, ...)
 	struct mistake *m;
 	char *line;
 	va_list ap;
+
+	assert(l != NULL && w->file != NULL);
 
 	va_start(ap, fmt);
 	line = where_text(w, fmt, ap);
@@ -189,26 +192,39 @@ clean(const struct where *w, const struct conf_key *k, const char *text)
 	return true;
 }
 
+#define ENTERPRISES "1.3.6.1.4.1"
+#define ROOT_OCTETS_MAX 20		/* encoded: notify/varbinds.h says why */
+
+/* Below an enterprise's number, as camtrapctl mib can put it into a module, and short enough for notifications. */
 static bool
-is_oid(const char *text)
+is_root(const struct where *w, const char *text)
 {
+	const char *p = text;
 	uint64_t arc;
 	char part[16];
-	size_t arcs = 0, n;
+	size_t octets = 5, arcs = 0, n;		/* those of ENTERPRISES */
 
-	for (;;) {
-		n = strcspn(text, ".");
-		if (n == 0 || n >= sizeof part)
-			return false;
-		memcpy(part, text, n);
-		part[n] = '\0';
-		if (num_parse(part, 0, arcs == 0 ? 2 : UINT32_MAX, &arc) < 0)
-			return false;
-		arcs++;
-		if (text[n] == '\0')
-			return arcs >= 2 && arcs <= 100;
-		text += n + 1;
+	if (strncmp(p, ENTERPRISES ".", strlen(ENTERPRISES) + 1) != 0)
+		goto bad;
+	for (p += strlen(ENTERPRISES); *p == '.'; p += n) {
+		n = strcspn(++p, ".");
+		snprintf(part, sizeof part, "%.*s", n < sizeof part ? (int)n : 0, p);
+		if (num_parse(part, 0, UINT32_MAX, &arc) < 0 || (part[0] == '0' && n > 1))
+			goto bad;
+		for (arcs++; arc > 127; arc >>= 7)
+			octets++;
+		octets++;
 	}
+	if (arcs < 2)
+		goto bad;
+	if (octets > ROOT_OCTETS_MAX) {
+		mistake(w, "\"%s\" takes %zu octets in a notification; at most %d", text, octets, ROOT_OCTETS_MAX);
+		return false;
+	}
+	return true;
+bad:
+	mistake(w, "\"%s\" is not an object identifier below an enterprise's number, such as \"" ENTERPRISES ".32473.1\"", text);
+	return false;
 }
 
 static bool
@@ -239,6 +255,25 @@ set_enum(const struct where *w, const struct conf_key *k, void *obj, const char 
 	return false;
 }
 
+/* Ends in a number, as no name of a host does. */
+static bool
+is_numeric(const char *name)
+{
+	const char *last = strrchr(name, '.');
+
+	last = last == NULL ? name : last + 1;
+	return last[strspn(last, "0123456789")] == '\0';
+}
+
+/* Not an address that one host could have: unspecified, multicast or broadcast. */
+static bool
+is_host(const struct ip *ip)
+{
+	static const struct ip none6 = { .family = 6 };
+
+	return ip->family == 4 ? ip->b[0] != 0 && ip->b[0] < 224 : ip->b[0] != 0xff && !ip_eq(ip, &none6);
+}
+
 static bool
 set_host(const struct where *w, const struct conf_key *k, void *obj, const char *text)
 {
@@ -267,6 +302,8 @@ set_host(const struct where *w, const struct conf_key *k, void *obj, const char 
 	if (strchr(name, ':') != NULL || text[0] == '[') {
 		if (ip_parse(name, &ip) < 0 || ip.family != 6)
 			goto bad;
+	} else if (ip_parse(name, &ip) < 0 && is_numeric(name)) {
+		goto bad;			/* "192.0.2.300", and "127.1", which a resolver would take */
 	} else if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != n || name[0] == '-' || name[0] == '.') {
 		goto bad;
 	}
@@ -322,8 +359,8 @@ set_member(const struct where *w, const struct conf_key *k, void *obj, const cha
 		size_t *n = (size_t *)((char *)obj + k->off2);
 		void *grown;
 
-		if (ip_parse(text, &ip) < 0) {
-			mistake(w, "\"%s\" is not a literal address", text);
+		if (ip_parse(text, &ip) < 0 || !is_host(&ip)) {
+			mistake(w, "\"%s\" is not the literal address of a host", text);
 			return false;
 		}
 		if ((grown = realloc(*(void **)((char *)obj + k->off), (*n + 1) * sizeof ip)) == NULL) {
@@ -376,6 +413,7 @@ set_text(const struct where *w, const struct conf_key *k, void *obj, const char 
 {
 	char *at = (char *)obj + k->off, *path;
 	struct strlist *list = (struct strlist *)at;
+	struct ip ip;
 	uint64_t v;
 	char d1[24], d2[24];
 
@@ -389,10 +427,8 @@ set_text(const struct where *w, const struct conf_key *k, void *obj, const char 
 			mistake(w, "\"%s\" must begin with \"/\"", text);
 			return false;
 		}
-		if ((k->flags & F_OID) && !is_oid(text)) {
-			mistake(w, "\"%s\" is not an object identifier", text);
+		if ((k->flags & F_OID) && !is_root(w, text))
 			return false;
-		}
 		if (text[0] == '\0' && k->dflt == NULL)		/* nothing said */
 			return true;
 		return set_string(w, (char **)at, text, strlen(text));
@@ -426,17 +462,19 @@ set_text(const struct where *w, const struct conf_key *k, void *obj, const char 
 	case K_ENUM:
 		return set_enum(w, k, obj, text);
 	case K_ADDRESS:
-		if (ip_port_parse(text, (uint16_t)k->min, (struct ip_port *)at) < 0 || ((struct ip_port *)at)->port == 0) {
+		if (ip_port_parse(text, (uint16_t)k->min, (struct ip_port *)at) < 0 || !is_host(&((struct ip_port *)at)->ip)) {
 			*(struct ip_port *)at = (struct ip_port){ 0 };
-			mistake(w, "\"%s\" is not a literal address, such as \"192.0.2.7\", \"192.0.2.7:161\" or \"[2001:db8::7]:161\"", text);
+			mistake(w, "\"%s\" is not the literal address of a host, such as \"192.0.2.7\", \"192.0.2.7:161\" or \"[2001:db8::7]:161\"", text);
 			return false;
 		}
 		return true;
 	case K_IP:
-		if (text[0] != '\0' && ip_parse(text, (struct ip *)at) < 0) {
-			mistake(w, "\"%s\" is not a literal address", text);
+		if (text[0] != '\0' && (ip_parse(text, &ip) < 0 || !is_host(&ip))) {
+			mistake(w, "\"%s\" is not the literal address of a host", text);
 			return false;
 		}
+		if (text[0] != '\0')
+			*(struct ip *)at = ip;
 		return true;
 	case K_HOST:
 		return set_host(w, k, obj, text);
@@ -517,14 +555,32 @@ kind_words(const struct conf_key *k)
 	}
 }
 
-static bool
-is_overflow(struct loader *l, const char *file, unsigned line)
+/* The integer as it was written, where libconfig wrapped it to `v`; NULL: it is `v`. */
+static const char *
+overflow_text(const struct where *w, long long v)
+{
+	for (size_t i = 0; i < w->l->n_overflows; i++) {
+		struct overflow *o = &w->l->overflows[i];
+
+		if (o->file == w->file && o->line == w->line && o->wrapped == v && !o->told) {
+			o->told = true;
+			return o->text;
+		}
+	}
+	return NULL;
+}
+
+/* Those in places where no key expects an integer, and all of a file that was not read to its end. */
+static void
+overflows_untold(struct loader *l)
 {
 	for (size_t i = 0; i < l->n_overflows; i++) {
-		if (l->overflows[i].file == file && l->overflows[i].line == line)
-			return true;
+		const struct overflow *o = &l->overflows[i];
+		struct where w = { .l = l, .file = o->file, .line = o->line, .key = o->key[0] != '\0' ? o->key : NULL };
+
+		if (!o->told)
+			mistake(&w, "the number %s is out of range", o->text);
 	}
-	return false;
 }
 
 static void
@@ -533,9 +589,12 @@ set_vlan(const struct where *w, const struct conf_key *k, void *obj, const confi
 	uint16_t **v = (uint16_t **)((char *)obj + k->off), *grown;
 	size_t *n = (size_t *)((char *)obj + k->off2);
 	long long vlan = config_setting_get_int64(e);
+	const char *big = overflow_text(w, vlan);
 
-	if (is_overflow(w->l, w->file, config_setting_source_line(e)))
+	if (big != NULL) {
+		mistake(w, "%s is outside %d..%d", big, (int)k->min, (int)k->max);
 		return;
+	}
 	if (vlan < (long long)k->min || vlan > (long long)k->max) {
 		mistake(w, "%lld is outside %d..%d", vlan, (int)k->min, (int)k->max);
 		return;
@@ -583,7 +642,8 @@ static void
 set_key(const struct where *w, const struct conf_key *k, void *obj, const config_setting_t *s)
 {
 	int type = config_setting_type(s);
-	const char *text;
+	const char *text, *big;
+	char number[24];
 	long long v;
 
 	switch (k->kind) {
@@ -594,10 +654,10 @@ set_key(const struct where *w, const struct conf_key *k, void *obj, const config
 		if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64)
 			break;
 		v = config_setting_get_int64(s);
-		if (is_overflow(w->l, w->file, w->line))
-			return;		/* told by the scan of the text; what libconfig made of it means nothing */
-		if (v < (long long)k->min || v > (long long)k->max)
-			mistake(w, "%lld %s is outside %lld..%lld %s", v, k->unit, (long long)k->min, (long long)k->max, k->unit);
+		big = overflow_text(w, v);
+		snprintf(number, sizeof number, "%lld", v);
+		if (big != NULL || v < (long long)k->min || v > (long long)k->max)
+			mistake(w, "%s %s is outside %lld..%lld %s", big != NULL ? big : number, k->unit, (long long)k->min, (long long)k->max, k->unit);
 		else
 			*(uint32_t *)((char *)obj + k->off) = (uint32_t)v;
 		return;
@@ -641,6 +701,7 @@ set_group(struct where *w, const config_setting_t *s, const struct conf_key *key
 			mistake(&at, "unknown key \"%s\"%s", name, hint_key(near, sizeof near, name, keys, only, also));
 			continue;
 		}
+		assert(k - keys < GROUP_KEYS_MAX);
 		o->key_line[k - keys] = at.line;
 		set_key(&at, k, obj, e);
 	}
@@ -657,6 +718,7 @@ load_element(struct loader *l, enum conf_group_id id, struct written **o)
 	void **array = (void **)((char *)l->c + g->off), *e;
 	size_t *n = (size_t *)((char *)l->c + g->off_n);
 
+	assert(g->what != NULL);		/* a list; single groups are in struct conf */
 	if (array_grow(array, *n, &l->cap[id], g->size) < 0 ||
 	    array_grow((void **)&l->origins[id], *n, &l->cap_origins[id], sizeof **l->origins) < 0) {
 		l->oom = true;
@@ -675,6 +737,8 @@ set_switch_rest(struct loader *l, struct conf_switch *s, const struct written *o
 {
 	const struct conf_key *keys = conf_groups[G_SWITCHES].keys;
 	bool own_credentials = s->credentials.n > 0;
+
+	assert(s == &l->c->switches[l->c->n_switches - 1]);	/* the newest: `o` is not stale */
 
 	for (const struct conf_key *k = keys; k->name != NULL; k++) {
 		char *to = (char *)s + k->off, *from = (char *)&l->defaults + k->off;
@@ -891,9 +955,11 @@ conf_load(const char *path, conf_complain *complain, void *arg)
 		if (load_libconfig(&l, &w, path, &cf)) {
 			read_root(&l, config_root_setting(&cf));
 			check_all(&l);
+			l.oom |= conf_index(c) < 0;
 		}
 		config_destroy(&cf);
 	}
+	overflows_untold(&l);
 	if (l.n_mistakes > 0)
 		qsort(l.mistakes, l.n_mistakes, sizeof *l.mistakes, mistake_order);
 	for (size_t i = 0; i < l.n_mistakes; i++) {

@@ -2,9 +2,11 @@
  * search for integers that libconfig 1.5 would wrap and for @include, syntax errors with their place, and folders. */
 #include "config/load.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,9 +96,9 @@ is_word(char ch)
 	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '_' || ch == '-' || ch == '*' || ch == '.' || ch == '+';
 }
 
-/* Not within 32 bits, or with an L not within 64: libconfig would cut it without a word. */
+/* Not within 32 bits, or with an L not within 64: libconfig would cut it without a word, to *wrapped. */
 static bool
-is_too_big(const char *number, size_t n)
+is_too_big(const char *number, size_t n, long long *wrapped)
 {
 	char digits[32];
 	bool is_long = false, hex;
@@ -107,6 +109,8 @@ is_too_big(const char *number, size_t n)
 		is_long = true;
 		n--;
 	}
+	assert(n > 0);
+	*wrapped = LLONG_MIN;			/* no value of libconfig's: the number is told as it stands */
 	if (n >= sizeof digits)
 		return memchr(number, '.', n) == NULL;
 	memcpy(digits, number, n);
@@ -118,7 +122,31 @@ is_too_big(const char *number, size_t n)
 	v = strtoll(digits, &end, hex ? 16 : 10);
 	if (*end != '\0')
 		return false;			/* a syntax error, libconfig's to tell */
+	/* libconfig 1.5, lib/scanner.l: atoi() and atoll(), strtoul() and its own loop for hexadecimal numbers. */
+	*wrapped = is_long ? (hex ? (long long)strtoull(digits, NULL, 16) : v) : (int32_t)(hex ? strtoull(digits, NULL, 16) : (unsigned long long)v);
 	return errno == ERANGE || (!is_long && (v > INT32_MAX || v < INT32_MIN));
+}
+
+/* A symbolic link leads where it likes, and whoever owns an included file writes our configuration. */
+static bool
+include_is_ours(const struct where *w, const char *name, const char *path)
+{
+	char *real = realpath(path, NULL), *folder = realpath(w->l->folder, NULL);
+	size_t n = folder != NULL ? strlen(folder) : 0;
+	struct stat st;
+	bool ok = true;
+
+	/* What does not exist is told when it is opened. */
+	if (real != NULL && folder != NULL && (strncmp(real, folder, n) != 0 || (real[n] != '/' && n > 1))) {
+		mistake(w, "\"%s\" leads to %s, which is not below the configuration's folder", name, real);
+		ok = false;
+	} else if (real != NULL && stat(real, &st) == 0 && st.st_uid != 0 && st.st_uid != geteuid()) {
+		mistake(w, "%s: must be owned by root or by user %u, not %u", path, (unsigned)geteuid(), (unsigned)st.st_uid);
+		ok = false;
+	}
+	free(real);
+	free(folder);
+	return ok;
 }
 
 static bool
@@ -149,9 +177,28 @@ scan_include(const struct where *w, const char *p, unsigned depth)
 	}
 	if ((path = load_path(w->l, name)) == NULL)
 		return false;
-	ok = scan_file(w->l, w, path, depth + 1, NULL);
+	ok = include_is_ours(w, name, path) && scan_file(w->l, w, path, depth + 1, NULL);
 	free(path);
 	return ok;
+}
+
+static void
+note_overflow(const struct where *w, const char *number, size_t n, const char *key)
+{
+	struct loader *l = w->l;
+	struct overflow *o;
+	long long wrapped;
+
+	if (!is_too_big(number, n, &wrapped))
+		return;
+	if (array_grow((void **)&l->overflows, l->n_overflows, &l->cap_overflows, sizeof *l->overflows) < 0) {
+		l->oom = true;
+		return;
+	}
+	o = &l->overflows[l->n_overflows++];
+	*o = (struct overflow){ .file = w->file, .line = w->line, .wrapped = wrapped };
+	snprintf(o->text, sizeof o->text, "%.*s%s", n < sizeof o->text ? (int)n : 32, number, n < sizeof o->text ? "" : "…");
+	snprintf(o->key, sizeof o->key, "%s", key);
 }
 
 /* Looks at the text outside strings and comments. false: do not let libconfig read it. */
@@ -175,16 +222,27 @@ scan_text(struct loader *l, const char *file, const char *text, unsigned depth)
 		} else if (*p == '/' && p[1] == '*') {
 			const char *end = strstr(p + 2, "*/");
 
-			n = end != NULL ? (size_t)(end + 2 - p) : strlen(p);
+			if (end == NULL) {
+				mistake(&w, "the remark that begins here is not closed");
+				return false;
+			}
+			n = (size_t)(end + 2 - p);
 			for (size_t i = 0; i < n; i++)
 				w.line += p[i] == '\n';
 		} else if (*p == '"') {
+			unsigned begun = w.line;
+
 			while (p[n] != '\0' && p[n] != '"') {
 				n += p[n] == '\\' && p[n + 1] != '\0';
 				w.line += p[n] == '\n';
 				n++;
 			}
-			n += p[n] == '"';
+			if (p[n] == '\0') {	/* libconfig would say "syntax error" in the last line */
+				w.line = begun;
+				mistake(&w, "the text that begins here is not closed with a quote");
+				return false;
+			}
+			n++;
 		} else if (*p == '@' && at_start && strncmp(p, "@include", 8) == 0) {
 			w.key = "@include";
 			ok &= scan_include(&w, p + 8, depth);
@@ -194,15 +252,7 @@ scan_text(struct loader *l, const char *file, const char *text, unsigned depth)
 			while (is_word(p[n]))
 				n++;
 			if ((*p >= '0' && *p <= '9') || *p == '-' || *p == '+') {
-				if (is_too_big(p, n)) {
-					w.key = key[0] != '\0' ? key : NULL;
-					mistake(&w, "the number %.*s is out of range", (int)(n < 64 ? n : 64), p);
-					w.key = NULL;
-					if (array_grow((void **)&l->overflows, l->n_overflows, &l->cap_overflows, sizeof *l->overflows) < 0)
-						l->oom = true;
-					else
-						l->overflows[l->n_overflows++] = (struct overflow){ file, w.line };
-				}
+				note_overflow(&w, p, n, key);
 			} else {
 				snprintf(key, sizeof key, "%.*s", (int)(n < 64 ? n : 64), p);
 			}
@@ -252,6 +302,7 @@ load_libconfig(struct loader *l, const struct where *from, const char *path, con
 	l->single.file = w.file;
 	if (!scan_file(l, &name, path, 0, &text))
 		return false;
+	assert(text != NULL);
 	ok = config_read_string(cf, text) == CONFIG_TRUE;
 	if (!ok) {
 		if ((file = config_error_file(cf)) != NULL)

@@ -2,6 +2,7 @@
  * A new key is one row here, one field in conf.h, and a paragraph in doc/camtrapd.conf.5. */
 #include "config/schema.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,7 @@ key_enum_get(const struct conf_key *k, const void *obj)
 void
 key_enum_set(const struct conf_key *k, void *obj, unsigned v)
 {
+	assert(key_enum_text(k, v) != NULL);
 	if (k->names == sensitivity_names)
 		*(bool *)((char *)obj + k->off) = v != 0;
 	else
@@ -263,6 +265,7 @@ group_element(const struct conf_group *g, const struct conf *c, size_t i)
 	if (g->what == NULL)
 		return (char *)(uintptr_t)c;
 	array = *(char **)((char *)(uintptr_t)c + g->off);
+	assert(i == 0 || i < group_count(g, c));
 	return array == NULL ? NULL : array + i * g->size;
 }
 
@@ -277,6 +280,7 @@ strlist_add(struct strlist *l, const char *s, size_t n)
 {
 	char **v, *copy;
 
+	assert(s != NULL && (l->v != NULL || l->n == 0));
 	/* A power of two means full: the list needs no capacity of its own. */
 	if ((l->n & (l->n - 1)) == 0) {
 		if ((v = realloc(l->v, (l->n == 0 ? 1 : 2 * l->n) * sizeof *v)) == NULL)
@@ -313,6 +317,7 @@ conf_free(struct conf *c)
 		if (gr->what != NULL)
 			free(group_element(gr, c, 0));
 	}
+	free(c->by_key);
 	policies_free(&c->policies);
 	strlist_free(&c->warnings);
 	free(c->path);
@@ -345,8 +350,46 @@ conf_site(const struct conf *c, const char *name)
 	return find(c, G_SITES, name);
 }
 
+static int
+by_key(const void *a, const void *b, void *arg)
+{
+	const struct conf_switch *switches = arg;
+	uint64_t x = switches[*(const size_t *)a].key, y = switches[*(const size_t *)b].key;
+
+	return x < y ? -1 : x > y;
+}
+
+int
+conf_index(struct conf *c)
+{
+	assert(c->by_key == NULL);
+	if (c->n_switches == 0)
+		return 0;
+	if ((c->by_key = calloc(c->n_switches, sizeof *c->by_key)) == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_switches; i++)
+		c->by_key[i] = i;
+	qsort_r(c->by_key, c->n_switches, sizeof *c->by_key, by_key, c->switches);
+	return 0;
+}
+
 const struct conf_switch *
 conf_switch(const struct conf *c, const char *name)
 {
-	return find(c, G_SWITCHES, name);
+	size_t low = 0, high = c->n_switches;
+	uint64_t key;
+
+	if (c->by_key == NULL || name == NULL)
+		return find(c, G_SWITCHES, name);
+	key = hash_bytes(name, strlen(name));
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->switches[c->by_key[middle]].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* Two names with the same key were refused by check_twice(). */
+	return low < c->n_switches && str_eq(c->switches[c->by_key[low]].name, name) ? &c->switches[c->by_key[low]] : NULL;
 }

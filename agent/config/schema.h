@@ -77,18 +77,26 @@ extern const struct conf_key	policy_keys[], rule_keys[];
 
 /* The key of this name, or NULL. */
 const struct conf_key	*key_find(const struct conf_key *keys, const char *name);
+/* The value of a K_ENUM in `obj`, whatever its type there. */
 unsigned		 key_enum_get(const struct conf_key *k, const void *obj);
 void			 key_enum_set(const struct conf_key *k, void *obj, unsigned v);
-const char		*key_enum_text(const struct conf_key *k, unsigned v);	/* NULL: no such value */
+/* As it is written; NULL: no such value. */
+const char		*key_enum_text(const struct conf_key *k, unsigned v);
 /* Frees (and wipes, where secret) what the key holds in `obj`, and zeroes it. */
 void			 key_free(const struct conf_key *k, void *obj);
+/* The same for all keys of a table. */
 void			 keys_free(const struct conf_key *keys, void *obj);
 
 /* Borrowed: element `i` of a list group; `c` itself for a single group. */
 void			*group_element(const struct conf_group *g, const struct conf *c, size_t i);
+/* Elements of a list group; 1 for a single group. */
 size_t			 group_count(const struct conf_group *g, const struct conf *c);
+
+/* When all switches are there: makes conf_switch() fast. 0 or -ENOMEM. */
+int			 conf_index(struct conf *c);
 
 /* Owned copy appended. 0 or -ENOMEM. */
 int			 strlist_add(struct strlist *l, const char *s, size_t n);
+/* Leaves an empty list. */
 void			 strlist_free(struct strlist *l);
 #endif

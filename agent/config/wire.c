@@ -2,6 +2,7 @@
  * decoding trusts nothing: ranges, counts and lengths are checked again, and memory grows with octets that arrived. */
 #include "config/schema.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,7 @@ conf_encode(const struct conf *c, enum conf_for role, unsigned index, struct buf
 {
 	unsigned bit = 1u << role;
 
+	assert(role <= CONF_FOR_VIEWS && (role != CONF_FOR_POLLER || index < c->pollers));
 	put_u32(out, WIRE_MAGIC);
 	put_u8(out, (uint8_t)role);
 	put_text(out, role == CONF_FOR_ENGINE ? c->path : "");
@@ -290,7 +292,7 @@ conf_decode(const void *p, size_t n)
 	}
 	if (!m.bad && role == CONF_FOR_ENGINE && policies_decode(&m, &c->policies) < 0)
 		m.bad = true;
-	if (m.bad || !msg_in_done(&m)) {
+	if (m.bad || !msg_in_done(&m) || conf_index(c) < 0) {
 		conf_free(c);
 		return NULL;
 	}
