@@ -23,11 +23,16 @@ CREDENTIALS = '''credentials = (
 '''
 
 
+def hosts_say(lab, moving):
+    """`two.test` has a receiver at its second address only; `moving.test` is at the one given."""
+    with open(os.path.join(lab.dir, 'hosts'), 'w') as f:
+        f.write(f'::1 two.test\n127.0.0.1 two.test localhost\n{moving} moving.test\n')
+
+
 def named_twice(lab):
     """What makes a program see a name with two addresses, of which only the second has a receiver; [] where that is not allowed."""
     hosts = os.path.join(lab.dir, 'hosts')
-    with open(hosts, 'w') as f:
-        f.write('::1 two.test\n127.0.0.1 two.test localhost\n')
+    hosts_say(lab, '127.0.0.9')
     enter = ['unshare', '-m' if os.geteuid() == 0 else '-rm', 'sh', '-c', f'mount --bind {hosts} /etc/hosts && exec "$@"', 'sh']
     try:
         p = subprocess.run(enter + ['getent', 'ahosts', 'two.test'], capture_output=True, text=True, timeout=20)
@@ -70,7 +75,7 @@ def main():
             receiver('sha512', f'127.0.0.1:{four.port}', 'five'), receiver('six', f'[::1]:{six.port}', 'two', more='source_address = "::1";'),
             receiver('trap1', f'127.0.0.1:{old.port}', 'one', 'false'), receiver('trap2', f'127.0.0.1:{trap_port}', 'two', 'false'),
             receiver('trap3', f'127.0.0.1:{trap_port}', 'three', 'false'), receiver('wrong', f'127.0.0.1:{strict.port}', 'wrong'),
-            receiver('nowhere', 'no-such-name.invalid', 'two'), receiver('foreign', f'127.0.0.1:{four.port}', 'two', more='source_address = "192.0.2.1";')],
+            receiver('moving', f'{"moving.test" if enter else "127.0.0.1"}:{four.port}', 'three'), receiver('nowhere', 'no-such-name.invalid', 'two'), receiver('foreign', f'127.0.0.1:{four.port}', 'two', more='source_address = "192.0.2.1";')],
             pollers=1, heartbeat='"1h"')
         run = lambda: lab.start('camtrapd', enter + [lab.tool('camtrapd'), '-c', lab.conf, '-f'])
         run()
@@ -111,6 +116,16 @@ def main():
         event = acknowledged(lab, 'trap1', 'sent').encode().hex(' ').upper()
         lab.wait(lambda: event in ' '.join(open(old.log, errors='replace').read().split()), 10, 'no version 1 trap arrived')
         same('the trap is of version 1', '.1.3.6.1.4.1.8072.9999.9999.7162 Enterprise Specific Trap (12)' in open(old.log).read(), True)
+
+        # A receiver that got another address: its name is looked up again when it does not acknowledge.
+        if enter:
+            lab.wait(lambda: status_of(lab, 'moving')['timedOut'] > 0, 15, 'moving.test was not tried')
+            same('moving.test: kept while nobody is there', status_of(lab, 'moving')['delivered'], 0)
+            hosts_say(lab, '127.0.0.1')
+            lab.wait(lambda: status_of(lab, 'moving')['queued'] == 0, 60, 'the new address of moving.test is not found')
+            same('moving.test: told at its new address', status_of(lab, 'moving')['delivered'] > 0, True)
+        else:
+            print('not tested here: no mount namespace of our own for /etc/hosts')
 
         # What cannot be told is kept, with its reason in the log.
         for name, reason in (('wrong', 'wrong digest'), ('nowhere', 'no-such-name.invalid: '), ('foreign', 'not an address of this machine')):
