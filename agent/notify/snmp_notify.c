@@ -61,6 +61,7 @@ struct snmp_target {
 	struct ip_port			 addresses[TARGET_ADDRESSES_MAX];
 	size_t				 n_addresses, at;	/* 0: not known; the one in use */
 	bool				 moving;	/* it does not answer: to the next one, once nothing is in flight */
+	size_t				 hops;		/* addresses left at once by ICMP, since something was answered or begun */
 	uint8_t				 auth_ku[USM_AUTH_KU_LEN], priv_ku[USM_PRIV_KU_LEN];
 	size_t				 auth_ku_len, priv_ku_len;
 	int				 fd;
@@ -168,6 +169,7 @@ probe_cb(int op, netsnmp_session *s, int id, netsnmp_pdu *pdu, void *magic)
 		return 1;
 	if (op == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE && s->securityEngineIDLen > 0) {
 		t->probe = 0;
+		t->hops = 0;
 		engine_change(t, ENGINE_KNOWN);
 	} else if (op == NETSNMP_CALLBACK_OP_TIMED_OUT) {
 		t->probe = 0;
@@ -215,6 +217,7 @@ inform_cb(int op, netsnmp_session *s, int id, netsnmp_pdu *pdu, void *magic)
 			if (t->engine == ENGINE_DOUBTFUL)
 				t->engine = ENGINE_KNOWN;
 			t->moving = false;
+			t->hops = 0;
 			if (pdu->errstat != SNMP_ERR_NOERROR) {
 				snprintf(why, sizeof why, "error-status %ld (%s)", pdu->errstat, snmp_errstring((int)pdu->errstat));
 				try_end(t, y, NOTIFY_REFUSED, why);
@@ -338,15 +341,16 @@ session_close(struct snmp_target *t)
 	t->fd = -1;
 }
 
-/* Nobody listens there, says a router or the host (ICMP; anybody could). With one address that is only a hint and the time-out
- * decides; with more, the next one is tried at once. */
+/* Nobody listens there, says a router or the host (ICMP; anybody could). That is only a hint and the time-out decides, but where
+ * there are addresses not tried yet, the next one is tried at once. */
 static void
 refused_by_icmp(struct snmp_target *t)
 {
 	for (struct try *y = t->tries; y != NULL; y = y->next)
 		y->why = "nobody listens there";
-	if (t->n_addresses > 1) {
+	if (t->hops + 1 < t->n_addresses) {
 		session_close(t);
+		t->hops++;
 		t->moving = true;
 		kick(t);
 	}
@@ -894,6 +898,8 @@ snmp_notify_send(struct snmp_target *t, uint64_t row, const char *mib_root, cons
 	y->serial = n->serial;
 	y->row = row;
 	y->begun = mono_now();
+	if (t->tries == NULL)
+		t->hops = 0;
 	for (struct try **p = &t->tries;; p = &(*p)->next)
 		if (*p == NULL) {
 			*p = y;

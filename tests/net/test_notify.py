@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tests/net/test_notify.py: our notifications against a real snmptrapd. Usage: test_notify.py NOTIFY_PEER SOURCE_DIR
 Exit 77 (skip) where snmptrapd is not installed. Needs no privileges; ports are high, state is in a temporary folder."""
-import os, shutil, socket, subprocess, sys, tempfile, time
+import os, resource, shutil, socket, subprocess, sys, tempfile, time
 
 PEER, SOURCE = sys.argv[1], sys.argv[2]
 OUR_ENGINE = "80001f8804c0ffee0123456789"
@@ -126,6 +126,12 @@ def addresses(trapd, port):
     rows = peer(1, f"two,::1+127.0.0.1,{port},inform2c,public", between=lambda: None)
     assert [r[2] for r in rows] == ["timed-out", "acknowledged", "acknowledged"], rows
     assert int(rows[0][3]) < 1000 and f"[::1]:{port}: nobody listens there" in rows[0][4], rows
+    # Nobody at either: each is tried once, and then it waits. It must not go round and round.
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    rows = peer(1, f"none,::1+127.0.0.1,{free_port()},inform3,{SECRET}")
+    assert rows[0][2] == "timed-out" and rows[0][4].endswith("nobody listens there"), rows
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 2
+    print("ok: nobody at either address:", rows[0][4].strip())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hung:
         hung.bind(("127.0.0.2", port))
         rows = peer(1, f"two,127.0.0.2+127.0.0.1,{port},inform3,{SECRET}", between=lambda: None)
