@@ -2,6 +2,7 @@
  * peer that writes much is served a few packets a turn. */
 #include "proc/chan.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ struct chan {
 	struct packet		*first, *last;
 	size_t			 queued;	/* octets */
 	bool			 was_busy, closed;
-	bool			*freed;		/* set when chan_free() is called from one of our callbacks */
+	bool			 reading, doomed;	/* chan_free() while reading: the memory stays until that ends */
 	uint64_t		 refused;
 };
 
@@ -72,8 +73,7 @@ chan_free(struct chan *c)
 {
 	if (c == NULL)
 		return;
-	if (c->freed != NULL)
-		*c->freed = true;
+	assert(!c->doomed);		/* freed twice */
 	if (c->readable != NULL)
 		event_free(c->readable);
 	if (c->writable != NULL)
@@ -84,47 +84,70 @@ chan_free(struct chan *c)
 	}
 	if (c->fd >= 0)
 		close(c->fd);
-	free(c);
+	if (c->reading)
+		c->doomed = true;
+	else
+		free(c);
 }
 
+/* Not in the queue yet. `fd` is duplicated. NULL: errno says why. */
 static struct packet *
-packet_new(struct chan *c)
+packet_new(int fd)
 {
 	struct packet *p = calloc(1, sizeof *p);
 
 	if (p == NULL)
 		return NULL;
 	p->fd = -1;
+	if (fd >= 0 && (p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+static void
+packet_append(struct chan *c, struct packet *p)
+{
+	assert((c->first == NULL) == (c->last == NULL));
 	if (c->last != NULL)
 		c->last->next = p;
 	else
 		c->first = p;
 	c->last = p;
-	return p;
 }
 
 int
 chan_put_fd(struct chan *c, uint16_t type, const struct buf *body, int fd)
 {
-	size_t n = body != NULL ? body->len : 0;
-	struct packet *p = c->last;
+	size_t n = body != NULL ? body->len : 0, before;
+	struct packet *p = c->last, *fresh = NULL;
 
 	if ((body != NULL && body->bad) || n > CHAN_BODY_MAX)
 		return -EMSGSIZE;
 	if (c->closed || c->queued + n > CHAN_QUEUE_MAX)
 		return -ENOBUFS;
 	if (p == NULL || p->fd >= 0 || fd >= 0 || p->bytes.len + 8 + n > CHAN_PACKET_MAX)
-		if ((p = packet_new(c)) == NULL)
-			return -ENOBUFS;
-	if (fd >= 0 && (p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
-		log_warn("descriptor not passed");
+		if ((p = fresh = packet_new(fd)) == NULL)
+			return errno == EMFILE ? -EMFILE : -ENOBUFS;
+	before = p->bytes.len;
 	put_u16(&p->bytes, type);
 	put_u16(&p->bytes, CHAN_VERSION);
 	put_u32(&p->bytes, (uint32_t)n);
 	if (n > 0)
 		put_bytes(&p->bytes, body->p, n);
-	if (p->bytes.bad)
-		fatal("out of memory");	/* half a message must never leave */
+	if (p->bytes.bad) {		/* half a message must never leave */
+		if (fresh != NULL) {
+			packet_free(fresh);
+		} else {
+			p->bytes.len = before;
+			p->bytes.bad = false;
+		}
+		return -ENOBUFS;
+	}
+	assert(p->bytes.len <= CHAN_PACKET_MAX);
+	if (fresh != NULL)
+		packet_append(c, fresh);
 	c->queued += 8 + n;
 	if (chan_busy(c))
 		c->was_busy = true;
@@ -181,6 +204,7 @@ chan_flush(struct chan *c)
 				event_add(c->writable, NULL);
 			return;		/* any other error shows as end of file on reading */
 		}
+		assert(p->bytes.len > 0 && c->queued >= p->bytes.len);
 		c->queued -= p->bytes.len;
 		if ((c->first = p->next) == NULL)
 			c->last = NULL;
@@ -223,11 +247,11 @@ packet_is_whole(const uint8_t *p, size_t n)
 }
 
 static void
-packet_dispatch(struct chan *c, const uint8_t *p, size_t n, int fd, bool *freed)
+packet_dispatch(struct chan *c, const uint8_t *p, size_t n, int fd)
 {
 	struct msg_in m = msg_in_of(p, n);
 
-	while (!*freed && msg_in_left(&m) > 0) {
+	while (!c->doomed && msg_in_left(&m) > 0) {
 		uint16_t type = get_u16(&m);
 		uint32_t len = (get_u16(&m), get_u32(&m));
 		struct msg_in body = msg_in_of(m.p, len);
@@ -238,15 +262,39 @@ packet_dispatch(struct chan *c, const uint8_t *p, size_t n, int fd, bool *freed)
 	}
 }
 
+/* The one descriptor that came along, or -1. A sender that passes several has them all closed, and `*wrong` set: the room for
+ * one descriptor holds two because of its alignment, and what nobody owns would stay open for ever. */
 static int
-descriptor_of(struct msghdr *m)
+descriptor_of(struct msghdr *m, bool *wrong)
 {
 	int fd = -1;
 
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL; h = CMSG_NXTHDR(m, h))
-		if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof fd))
-			memcpy(&fd, CMSG_DATA(h), sizeof fd);
-	return fd;
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL; h = CMSG_NXTHDR(m, h)) {
+		size_t n = h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS ? (h->cmsg_len - CMSG_LEN(0)) / sizeof fd : 0;
+
+		for (size_t i = 0; i < n; i++) {
+			if (fd >= 0) {
+				close(fd);
+				*wrong = true;
+			}
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
+		}
+	}
+	if (*wrong && fd >= 0)
+		close(fd);
+	return *wrong ? -1 : fd;
+}
+
+static void
+packet_refused(struct chan *c, size_t n, int fd)
+{
+	static long long last_ms;
+
+	c->refused++;
+	if (fd >= 0)
+		close(fd);
+	if (log_limit(&last_ms))
+		log_warnx("packet of %zu octets from another process refused (%llu so far)", n, (unsigned long long)c->refused);
 }
 
 static void
@@ -254,15 +302,16 @@ chan_readable_cb(evutil_socket_t sock, short what, void *arg)
 {
 	static uint8_t packet[CHAN_PACKET_MAX];
 	struct chan *c = arg;
-	bool freed = false;
 
 	(void)what;
-	c->freed = &freed;
-	for (int i = 0; i < PACKETS_PER_TURN && !freed; i++) {
+	assert(!c->reading && !c->doomed);
+	c->reading = true;
+	for (int i = 0; i < PACKETS_PER_TURN && !c->doomed; i++) {
 		union { struct cmsghdr h; char space[CMSG_SPACE(sizeof(int))]; } control;
 		struct iovec iov = { packet, sizeof packet };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
 		ssize_t n = recvmsg(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		bool wrong;
 		int fd;
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -273,15 +322,15 @@ chan_readable_cb(evutil_socket_t sock, short what, void *arg)
 			c->ops->closed(c->arg, c);
 			break;
 		}
-		fd = descriptor_of(&m);
-		if ((m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || !packet_is_whole(packet, (size_t)n)) {
-			c->refused++;
-			if (fd >= 0)
-				close(fd);
+		wrong = (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+		fd = descriptor_of(&m, &wrong);
+		if (wrong || !packet_is_whole(packet, (size_t)n)) {
+			packet_refused(c, (size_t)n, fd);
 			continue;
 		}
-		packet_dispatch(c, packet, (size_t)n, fd, &freed);
+		packet_dispatch(c, packet, (size_t)n, fd);
 	}
-	if (!freed)
-		c->freed = NULL;
+	c->reading = false;
+	if (c->doomed)
+		free(c);
 }

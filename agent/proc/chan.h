@@ -29,13 +29,15 @@ struct chan_ops {
 /* Takes over `fd`. NULL: out of memory. */
 struct chan *chan_new(struct event_base *base, int fd, const struct chan_ops *ops, void *arg);
 void	chan_free(struct chan *c);	/* closes the descriptor; NULL is fine */
-/* Copies the body. 0; -EMSGSIZE: over CHAN_BODY_MAX; -ENOBUFS: the queue is full, nothing was taken. */
+/* Copies the body. 0; -EMSGSIZE: over CHAN_BODY_MAX; -ENOBUFS: the queue is full, the other end has gone, or out of memory.
+ * An error means that nothing was taken. */
 int	chan_put(struct chan *c, uint16_t type, const struct buf *body);
-/* The same with a descriptor, which is duplicated. */
+/* The same with a descriptor, which is duplicated. Also -EMFILE: we have too many open. */
 int	chan_put_fd(struct chan *c, uint16_t type, const struct buf *body, int fd);
 /* True when the other side is slow: stop producing until `drained`. */
 bool	chan_busy(const struct chan *c);
 /* Sends what waits, as far as the socket takes it; the loop does it by itself. */
 void	chan_flush(struct chan *c);
-uint64_t chan_refused(const struct chan *c);	/* packets dropped as malformed */
+/* Packets dropped as malformed. */
+uint64_t chan_refused(const struct chan *c);
 #endif
