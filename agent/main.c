@@ -1,22 +1,18 @@
 /* agent/main.c: camtrapd(8): the options, the configuration, and which process this is. No domain logic. */
-#include <errno.h>
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/num.h"
 #include "config/conf.h"
 #include "proc/child.h"
+#include "proc/rights.h"
 #include "proc/supervise.h"
 
 #define EX_CONFIG 78
-#define SERVICE_USER "_camtrapd"
 
 static void
 usage(FILE *out)
@@ -50,13 +46,40 @@ load(const char *path)
 	return c;
 }
 
+struct mistakes { char first[160]; size_t n; };
+
+static void
+mistake_logged(void *arg, const char *line)
+{
+	struct mistakes *m = arg;
+
+	if (m->n++ == 0)
+		snprintf(m->first, sizeof m->first, "%s", line);
+	log_error("%s", line);
+}
+
+static struct conf *
+reload(const char *path, char *why, size_t size)
+{
+	struct mistakes m = { 0 };
+	struct conf *c = conf_load(path, mistake_logged, &m);
+
+	for (size_t i = 0; c != NULL && i < c->warnings.n; i++)
+		log_warnx("%s", c->warnings.v[i]);
+	if (m.n > 1)
+		snprintf(why, size, "%s (and %zu more)", m.first, m.n - 1);
+	else if (m.n == 1)
+		snprintf(why, size, "%s", m.first);
+	return c;
+}
+
 /* --role NAME:INDEX: only the parent says that. */
 static int
 role_main(const char *role, bool verbose)
 {
-	static const struct { const char *name; int (*main)(unsigned index); int (*main_one)(void); } roles[] = {
-		{ "poller", poller_main, NULL }, { "engine", NULL, engine_main }, { "notify", NULL, notify_main },
-		{ "views", NULL, views_main },
+	static const struct { const char *name; enum peer_role role; int (*main)(unsigned index); int (*main_one)(void); } roles[] = {
+		{ "poller", PEER_POLLER, poller_main, NULL }, { "engine", PEER_ENGINE, NULL, engine_main },
+		{ "notify", PEER_NOTIFY, NULL, notify_main }, { "views", PEER_VIEWS, NULL, views_main },
 	};
 	const char *colon = strchr(role, ':');
 	static char who[32];
@@ -72,28 +95,10 @@ role_main(const char *role, bool verbose)
 		else
 			snprintf(who, sizeof who, "%s %u", roles[i].name, (unsigned)index);
 		log_init(who, verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+		child_is(roles[i].role);
 		return roles[i].main != NULL ? roles[i].main((unsigned)index) : roles[i].main_one();
 	}
 	return 2;
-}
-
-/* Started as root: become the service user for good, before any octet of the network is read. */
-static int
-drop_root(void)
-{
-	const struct passwd *pw;
-
-	if (geteuid() != 0)
-		return 0;
-	if ((pw = getpwnam(SERVICE_USER)) == NULL) {
-		log_warnx("running as root: there is no user " SERVICE_USER " to become");
-		return 0;
-	}
-	if (initgroups(pw->pw_name, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0 || setuid(0) == 0) {
-		log_warn("becoming " SERVICE_USER);
-		return -1;
-	}
-	return 0;
 }
 
 int
@@ -107,7 +112,7 @@ main(int argc, char **argv)
 		{ "help", no_argument, NULL, OPT_HELP }, { "role", required_argument, NULL, OPT_ROLE }, { NULL, 0, NULL, 0 },
 	};
 	const char *path = CAMTRAPD_SYSCONFDIR "/camtrapd.conf", *role = NULL;
-	bool verbose = false, check = false, dump = false;
+	bool verbose = false, check = false, dump = false, borrowed;
 	struct conf *c;
 	int opt;
 
@@ -149,13 +154,22 @@ main(int argc, char **argv)
 	if (role != NULL)
 		return role_main(role, verbose);
 	log_init("camtrapd", verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-	if ((c = load(path)) == NULL)
+	borrowed = rights_borrow();
+	if ((c = load(path)) == NULL) {
+		if (borrowed)
+			fprintf(stderr, "read as user " RIGHTS_USER ", who reads it again at a reload: the configuration and the key files are "
+			    "to be root:" RIGHTS_USER " 0640\n");
 		return EX_CONFIG;
+	}
 	if (check || dump) {
 		if (dump)
 			conf_dump(c, stdout);
 		conf_free(c);
 		return 0;
 	}
-	return drop_root() < 0 ? 1 : supervise(c, load, verbose);
+	if (rights_parent(c->state_dir, c->run_dir) < 0) {
+		conf_free(c);
+		return 1;
+	}
+	return supervise(c, reload, verbose);
 }

@@ -343,7 +343,7 @@ stop_cb(void *arg)
 int
 engine_main(void)
 {
-	static const struct child_ops ops = { configure, peer_cb, process_cb, stop_cb };
+	static const struct child_ops ops = { .configure = configure, .peer = peer_cb, .process = process_cb, .stop = stop_cb };
 	int status;
 
 	if ((loop.base = event_base_new()) == NULL || (loop.timer = evtimer_new(loop.base, tick_cb, NULL)) == NULL)

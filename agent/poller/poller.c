@@ -273,7 +273,7 @@ configure(void *arg, const void *p, size_t n)
 int
 poller_main(unsigned index)
 {
-	static const struct child_ops ops = { configure, peer_came, NULL, NULL };
+	static const struct child_ops ops = { .configure = configure, .peer = peer_came };
 	struct timeval tv = { 0, TICK_MS * 1000 };
 
 	(void)index;

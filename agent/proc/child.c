@@ -1,17 +1,17 @@
 /* agent/proc/child.c: the life of a role process between exec and its end. */
 #include "proc/child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "proc/rights.h"
 
 struct child {
 	struct event_base	*base;
@@ -19,23 +19,38 @@ struct child {
 	void			*arg;
 	struct chan		*parent;
 	int			 status;
-	bool			 ready, restricted;
+	bool			 ready;		/* the role says so */
+	bool			 told_ready, tried_filter, filtered;
 };
 
 static struct child child;
+static enum peer_role child_role;
 
-/* After this the process can neither gain rights nor be looked into; what it needs it holds already. */
-static void
-restrict_rights(void)
+void
+child_is(enum peer_role role)
 {
-	struct rlimit none = { 0, 0 };
+	child_role = role;
+}
 
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-#ifndef __SANITIZE_ADDRESS__		/* LeakSanitizer looks into its own process */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
-	child.restricted = true;
+/* The control socket of views comes with its configuration; the others hold all their sockets, or may open what they need. */
+static void
+filter(void)
+{
+	child.tried_filter = true;
+	child.filtered = rights_filter(child_role);
+}
+
+/* Not before the filter is there, so that the parent knows of it. */
+static void
+tell_ready(void)
+{
+	struct buf b = { 0 };
+
+	if (!child.ready || child.told_ready || !child.tried_filter)
+		return;
+	put_u8(&b, child.filtered);
+	child.told_ready = chan_put(child.parent, MSG_READY, &b) == 0;
+	buf_free(&b);
 }
 
 static void
@@ -70,8 +85,9 @@ conf_received(int fd)
 		child_leave(rc == -EPROTO ? 78 : 1);
 		return;
 	}
-	if (!child.restricted)
-		restrict_rights();
+	if (!child.tried_filter)
+		filter();
+	tell_ready();
 }
 
 static void
@@ -79,6 +95,8 @@ parent_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, in
 {
 	struct msg_peer peer;
 	struct msg_process process;
+	struct msg_reload reload;
+	struct msg_role role;
 	struct buf b = { 0 };
 
 	(void)arg;
@@ -95,6 +113,14 @@ parent_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, in
 	case MSG_PROCESS:
 		if (child.ops->process != NULL && msg_process_decode(body, &process) == 0)
 			child.ops->process(child.arg, &process);
+		break;
+	case MSG_RELOAD:
+		if (child.ops->reload != NULL && msg_reload_decode(body, &reload) == 0)
+			child.ops->reload(child.arg, &reload);
+		break;
+	case MSG_ROLE:
+		if (child.ops->role != NULL && msg_role_decode(body, &role) == 0)
+			child.ops->role(child.arg, &role);
 		break;
 	case MSG_PING:
 		put_u64(&b, get_u64(body));
@@ -128,6 +154,7 @@ static const struct chan_ops parent_ops = { parent_message, parent_closed, NULL 
 int
 child_run(struct event_base *base, const struct child_ops *ops, void *arg)
 {
+	assert(ops->configure != NULL && ops->peer != NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);	/* a terminal's ^C reaches all; the parent says when to stop */
 	signal(SIGHUP, SIG_IGN);
@@ -135,6 +162,10 @@ child_run(struct event_base *base, const struct child_ops *ops, void *arg)
 	child = (struct child){ .base = base, .ops = ops, .arg = arg };
 	if ((child.parent = chan_new(base, CHILD_FD, &parent_ops, NULL)) == NULL)
 		fatal("no channel to the parent");
+	if (rights_role(child_role) < 0)
+		return 1;
+	if (child_role != PEER_VIEWS)
+		filter();
 	event_base_dispatch(base);
 	chan_flush(child.parent);
 	chan_free(child.parent);
@@ -144,18 +175,6 @@ child_run(struct event_base *base, const struct child_ops *ops, void *arg)
 void
 child_ready(void)
 {
-	if (child.ready)
-		return;
 	child.ready = true;
-	chan_put(child.parent, MSG_READY, NULL);
-}
-
-void
-child_status(const char *text)
-{
-	struct buf b = { 0 };
-
-	put_text(&b, text);
-	chan_put(child.parent, MSG_STATUS, &b);
-	buf_free(&b);
+	tell_ready();
 }

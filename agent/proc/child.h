@@ -17,16 +17,21 @@ struct child_ops {
 	void	(*process)(void *arg, const struct msg_process *m);
 	/* Finish what is open; the loop is left after it returns. May be NULL. */
 	void	(*stop)(void *arg);
+	/* engine only, for `status`; may be NULL */
+	void	(*reload)(void *arg, const struct msg_reload *m);
+	void	(*role)(void *arg, const struct msg_role *m);
 };
 
-/* Runs a role's life on `base` until the parent says stop or goes away: receives configuration and peers, drops rights
- * after the first configuration, answers pings. Returns the exit status. */
-int	child_run(struct event_base *base, const struct child_ops *ops, void *arg);
-/* Tells the parent that the role works (once), and a line of status. */
-void	child_ready(void);
-void	child_status(const char *text);
+/* Which role this process has; before its entry point is called. */
+void	child_is(enum peer_role role);
 
-/* The roles' entry points, called by main() after exec. */
+/* Runs a role's life on `base` until the parent says stop or goes away: drops rights, receives configuration and peers,
+ * answers pings. Sockets to the network are opened before; nothing is read from them earlier. Returns the exit status. */
+int	child_run(struct event_base *base, const struct child_ops *ops, void *arg);
+/* Tells the parent that the role works; once. */
+void	child_ready(void);
+
+/* The roles' entry points, called by main() after exec. They return the exit status. */
 int	poller_main(unsigned index);
 int	engine_main(void);
 int	notify_main(void);

@@ -47,6 +47,50 @@ msg_process_decode(struct msg_in *in, struct msg_process *m)
 }
 
 void
+msg_reload_encode(struct buf *b, const struct msg_reload *m)
+{
+	put_u64(b, (uint64_t)m->at.us);
+	put_u8(b, m->ok);
+	put_text(b, m->why);
+}
+
+int
+msg_reload_decode(struct msg_in *in, struct msg_reload *m)
+{
+	m->at.us = (int64_t)get_u64(in);
+	m->ok = get_u8(in) != 0;
+	get_text_into(in, m->why, sizeof m->why);
+	return done(in);
+}
+
+void
+msg_role_encode(struct buf *b, const struct msg_role *m)
+{
+	put_text(b, m->who);
+	put_u8(b, m->state);
+	put_u32(b, m->pid);
+	put_u32(b, m->restarts);
+	put_u8(b, m->looping);
+	put_u8(b, m->filtered);
+	put_u64(b, (uint64_t)m->since.us);
+}
+
+int
+msg_role_decode(struct msg_in *in, struct msg_role *m)
+{
+	get_text_into(in, m->who, sizeof m->who);
+	m->state = get_u8(in);
+	m->pid = get_u32(in);
+	m->restarts = get_u32(in);
+	m->looping = get_u8(in) != 0;
+	m->filtered = get_u8(in) != 0;
+	m->since.us = (int64_t)get_u64(in);
+	if (m->state < ROLE_STARTING || m->state > ROLE_WAITING)
+		in->bad = true;
+	return done(in);
+}
+
+void
 msg_report_encode(struct buf *b, const struct msg_report *m)
 {
 	put_u64(b, m->key);

@@ -17,10 +17,11 @@ enum msg_type {
 	MSG_STOP,
 	MSG_PING,		/* u64, echoed by MSG_PONG */
 	MSG_PROCESS,		/* to the engine: struct msg_process */
+	MSG_RELOAD,		/* to the engine: struct msg_reload, after each reload and to each new engine */
+	MSG_ROLE,		/* to the engine: struct msg_role, after each change and all of them to each new engine */
 	/* child -> parent */
-	MSG_READY = 32,
-	MSG_PONG,
-	MSG_STATUS,		/* text for sd_notify STATUS= */
+	MSG_READY = 32,		/* u8: its system calls are filtered */
+	MSG_PONG,		/* u64 of the MSG_PING */
 	/* poller -> engine */
 	MSG_HELLO = 64,		/* u64 epoch: the poller (re)started or was (re)connected; snapshots follow with first polls */
 	MSG_REPORT_BEGIN,	/* struct msg_report */
@@ -45,6 +46,21 @@ struct msg_peer { uint8_t role; uint8_t index; };
 
 /* A process ended and is being restarted, or is back. */
 struct msg_process { char who[32]; bool up; uint32_t restarts; char why[96]; };
+
+/* How the last reload (SIGHUP) went. A refused one changed nothing. */
+struct msg_reload { struct wall at; bool ok; char why[200]; /* "FILE:LINE: text (and 2 more mistakes)"; "" when ok */ };
+
+/* A process as the parent sees it, for `status`; unlike struct msg_process it is no event. */
+enum role_state { ROLE_STARTING = 1, ROLE_UP, ROLE_WAITING };	/* WAITING: ended, its restart is due later */
+struct msg_role {
+	char		who[32];
+	uint8_t		state;		/* enum role_state */
+	uint32_t	pid;		/* 0: not running */
+	uint32_t	restarts;
+	bool		looping;	/* ended more than 5 times in 60 s */
+	bool		filtered;	/* its system calls are filtered; false while starting */
+	struct wall	since;		/* of this state */
+};
 
 /* One poll of one switch. `snapshot`: rows are the whole of the tables in `complete`, and all that is known of the others;
  * else they are changes against the report `sequence` - 1 of the same epoch. */
@@ -85,10 +101,15 @@ struct msg_query {
 	uint32_t	uid;		/* of the socket's peer */
 };
 
+/* Encoders append to `b`; decoders want the whole body and fill `m` (which holds rubbish after an error). */
 void	msg_peer_encode(struct buf *b, const struct msg_peer *m);
 int	msg_peer_decode(struct msg_in *in, struct msg_peer *m);
 void	msg_process_encode(struct buf *b, const struct msg_process *m);
 int	msg_process_decode(struct msg_in *in, struct msg_process *m);
+void	msg_reload_encode(struct buf *b, const struct msg_reload *m);
+int	msg_reload_decode(struct msg_in *in, struct msg_reload *m);
+void	msg_role_encode(struct buf *b, const struct msg_role *m);
+int	msg_role_decode(struct msg_in *in, struct msg_role *m);
 void	msg_report_encode(struct buf *b, const struct msg_report *m);
 int	msg_report_decode(struct msg_in *in, struct msg_report *m);
 void	msg_deliver_encode(struct buf *b, const struct msg_deliver *m);

@@ -2,6 +2,7 @@
  * never opens the database. */
 #include "proc/supervise.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -12,22 +13,21 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "proc/backoff.h"
 #include "proc/chan.h"
 #include "proc/child.h"
 #include "proc/messages.h"
+#include "proc/sd_notify.h"
 
-#define BACKOFF_FIRST_MS 100
-#define BACKOFF_MAX_MS 60000
-#define STEADY_MS 60000			/* a life longer than this forgives earlier deaths */
-#define PING_S 5
-#define STALL_MS 30000
+#define PING_MS 5000
+#define STALL_MS 30000			/* without an answer: killed */
+#define START_MS 120000			/* the same while it reads its configuration and the database */
 #define STOP_S 10
 
 struct role {
@@ -47,54 +47,40 @@ struct kid {
 	const struct role	*role;
 	unsigned		 index;
 	char			 name[32];
-	pid_t			 pid;		/* 0: not running */
-	struct chan		*chan;
-	bool			 ready, told_down;
+	pid_t			 pid;		/* 0: not running, `restart` is due */
+	struct chan		*chan;		/* NULL: not running, or it closed its end */
+	bool			 ready, told_down, filtered;
+	bool			 looping;	/* as last told */
 	uint32_t		 restarts;
-	int64_t			 backoff_ms;
+	struct backoff		 backoff;
 	struct mono		 started, last_pong;
+	struct wall		 since;		/* of its state */
+	uint64_t		 pong;		/* the last ping it answered */
+	int			 conf_fd;	/* its new configuration during a reload; -1 */
+	const char		*killed_for;	/* by us; NULL: not */
+	char			 why[96];	/* it ended last */
 	struct event		*restart;
 };
 
 static struct parent {
 	struct event_base	*base;
 	struct conf		*conf;
-	struct conf		*(*reload)(const char *path);
+	supervise_reload	*reload;
 	bool			 verbose, stopping, said_ready;
 	int			 status;
 	struct kid		*kids;
 	size_t			 n;
 	uint64_t		 pings;
-	const char		*notify_socket;
+	struct msg_reload	 reloaded;	/* at.us 0: never */
 } parent;
-
-static void kid_start(struct kid *k);
-
-/* sd_notify(3) by hand: one datagram. */
-static void
-sd_say(const char *text)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	size_t n;
-	int fd;
-
-	if (parent.notify_socket == NULL || (n = strlen(parent.notify_socket)) >= sizeof to.sun_path || n < 2)
-		return;
-	memcpy(to.sun_path, parent.notify_socket, n);
-	if (to.sun_path[0] == '@')
-		to.sun_path[0] = '\0';
-	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
-		return;
-	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-		log_warn("sd_notify");
-	close(fd);
-}
 
 static struct kid *
 engine_kid(void)
 {
 	return &parent.kids[0];
 }
+
+/* ---- what is told of the processes */
 
 static void
 tell_engine(const struct kid *k, bool up, const char *why)
@@ -111,27 +97,120 @@ tell_engine(const struct kid *k, bool up, const char *why)
 	buf_free(&b);
 }
 
+/* A steady life is out of the loop though its backoff hears of that only when it ends. */
+static bool
+kid_loops(const struct kid *k)
+{
+	return backoff_loops(&k->backoff) && !(k->ready && mono_since(k->started, mono_now()) > BACKOFF_STEADY_MS);
+}
+
 static void
-kid_configure(struct kid *k)
+role_tell(const struct kid *k)
+{
+	struct msg_role m = { .pid = (uint32_t)k->pid, .restarts = k->restarts, .looping = kid_loops(k), .filtered = k->filtered,
+		.since = k->since };
+	struct buf b = { 0 };
+
+	if (engine_kid()->chan == NULL)
+		return;
+	m.state = (uint8_t)(k->pid == 0 ? ROLE_WAITING : k->ready ? ROLE_UP : ROLE_STARTING);
+	snprintf(m.who, sizeof m.who, "%s", k->name);
+	msg_role_encode(&b, &m);
+	chan_put(engine_kid()->chan, MSG_ROLE, &b);
+	buf_free(&b);
+}
+
+static void
+reload_tell(void)
 {
 	struct buf b = { 0 };
-	int fd;
 
-	conf_encode(parent.conf, k->role->conf, k->index, &b);
-	if (b.bad || (fd = memfd_create("conf", MFD_CLOEXEC | MFD_ALLOW_SEALING)) < 0)
-		fatal("no memory for the configuration of %s", k->name);
-	for (size_t at = 0; at < b.len;) {
+	if (engine_kid()->chan == NULL || parent.reloaded.at.us == 0)
+		return;
+	msg_reload_encode(&b, &parent.reloaded);
+	chan_put(engine_kid()->chan, MSG_RELOAD, &b);
+	buf_free(&b);
+}
+
+/* The worst that is true now. */
+static void
+status_say(void)
+{
+	if (parent.stopping)
+		return;
+	for (size_t i = 0; i < parent.n; i++) {
+		if (kid_loops(&parent.kids[i])) {
+			sd_status("%s keeps ending (restart %u): %s", parent.kids[i].name, parent.kids[i].restarts, parent.kids[i].why);
+			return;
+		}
+	}
+	if (!parent.said_ready)
+		sd_status("starting");
+	else if (parent.reloaded.at.us != 0 && !parent.reloaded.ok)
+		sd_status("the last reload was refused: %s", parent.reloaded.why);
+	else
+		sd_status("%zu switches, %zu receivers, %zu processes", parent.conf->n_switches, parent.conf->n_receivers, parent.n + 1);
+}
+
+static void
+kid_changed(struct kid *k)
+{
+	k->looping = kid_loops(k);
+	role_tell(k);
+	status_say();
+}
+
+/* ---- one process */
+
+/* The rest follows with SIGCHLD. */
+static void
+kid_kill(struct kid *k, const char *why)
+{
+	if (k->pid == 0)
+		return;
+	assert(k->pid > 1);		/* kill(0) and kill(-1) are us and everybody */
+	log_error("%s %s; killed", k->name, why);
+	k->killed_for = why;
+	kill(k->pid, SIGKILL);
+}
+
+/* A sealed memory file with what the role may know; a negative errno-like code. */
+static int
+conf_file(const struct kid *k, const struct conf *conf)
+{
+	struct buf b = { 0 };
+	int rc = 0, fd = -1;
+
+	conf_encode(conf, k->role->conf, k->index, &b);
+	if (b.bad)
+		rc = -ENOMEM;
+	else if ((fd = memfd_create("conf", MFD_CLOEXEC | MFD_ALLOW_SEALING)) < 0)
+		rc = -errno;
+	for (size_t at = 0; rc == 0 && at < b.len;) {
 		ssize_t n = write(fd, b.p + at, b.len - at);
 
-		if (n < 0)
-			fatal("configuration of %s: %s", k->name, strerror(errno));
-		at += (size_t)n;
+		if (n > 0)
+			at += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			rc = n == 0 ? -EIO : -errno;
 	}
-	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-	chan_put_fd(k->chan, MSG_CONF, NULL, fd);
-	close(fd);
-	explicit_bzero(b.p, b.len);
+	if (rc == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		rc = -errno;
+	if (b.p != NULL)
+		explicit_bzero(b.p, b.len);
 	buf_free(&b);
+	if (rc < 0 && fd >= 0)
+		close(fd);
+	return rc < 0 ? rc : fd;
+}
+
+/* Closes `fd`. */
+static void
+conf_send(struct kid *k, int fd)
+{
+	if (chan_put_fd(k->chan, MSG_CONF, NULL, fd) < 0)
+		kid_kill(k, "cannot be given its configuration");	/* it starts anew with it */
+	close(fd);
 }
 
 static void
@@ -141,11 +220,13 @@ peer_send(struct kid *to, const struct kid *other, int fd)
 	struct buf b = { 0 };
 
 	msg_peer_encode(&b, &m);
-	chan_put_fd(to->chan, MSG_PEER, &b, fd);
+	if (chan_put_fd(to->chan, MSG_PEER, &b, fd) < 0)
+		kid_kill(to, "cannot be given its channel to another process");
 	buf_free(&b);
 }
 
-/* Every role talks with the engine, and with nobody else. */
+/* Every role talks with the engine, and with nobody else. What cannot be joined is started anew: a pair without a channel would
+ * be silent for ever. */
 static void
 kid_join(struct kid *k)
 {
@@ -157,8 +238,10 @@ kid_join(struct kid *k)
 
 		if ((k != engine && k != other) || engine->chan == NULL || other->chan == NULL)
 			continue;
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-			fatal("socketpair: %s", strerror(errno));
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+			kid_kill(k, "cannot be joined: no socket pair");
+			return;
+		}
 		for (int j = 0; j < 2; j++) {
 			int size = 1 << 20;
 
@@ -172,48 +255,57 @@ kid_join(struct kid *k)
 }
 
 static void
-kid_ready(struct kid *k)
+kid_ready(struct kid *k, bool filtered)
 {
+	if (k->ready)
+		return;
 	k->ready = true;
+	k->filtered = filtered;
+	k->since = wall_now();
 	if (k->told_down) {
 		log_info("%s is back", k->name);
 		tell_engine(k, true, "restarted");
 		k->told_down = false;
 	}
-	if (parent.said_ready)
-		return;
-	for (size_t i = 0; i < parent.n; i++)
+	for (size_t i = 0; i < parent.n && !parent.said_ready; i++) {
 		if (!parent.kids[i].ready)
-			return;
-	parent.said_ready = true;
-	log_info("ready: %zu switches, %zu receivers, %zu processes", parent.conf->n_switches, parent.conf->n_receivers, parent.n + 1);
-	sd_say("READY=1");
+			break;
+		if (i + 1 < parent.n)
+			continue;
+		parent.said_ready = true;
+		log_info("ready: %zu switches, %zu receivers, %zu processes", parent.conf->n_switches, parent.conf->n_receivers,
+		    parent.n + 1);
+		sd_say("READY=1");
+	}
+	kid_changed(k);
 }
 
 static void
 kid_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, int fd)
 {
+	static long long last_ms;
 	struct kid *k = arg;
-	char text[160], line[200];
+	uint64_t v;
 
 	(void)c;
 	if (fd >= 0)
 		close(fd);
-	switch (type) {
-	case MSG_READY:
-		kid_ready(k);
-		break;
-	case MSG_PONG:
-		k->last_pong = mono_now();
-		break;
-	case MSG_STATUS:
-		get_text_into(body, text, sizeof text);
-		snprintf(line, sizeof line, "STATUS=%s", text);
-		sd_say(line);
-		break;
-	default:
-		log_warnx("message of unknown type %u from %s dropped", type, k->name);
+	if (type == MSG_READY) {
+		v = get_u8(body);
+		if (msg_in_done(body)) {
+			kid_ready(k, v != 0);
+			return;
+		}
+	} else if (type == MSG_PONG) {
+		v = get_u64(body);
+		if (msg_in_done(body) && v <= parent.pings) {
+			k->pong = v;
+			k->last_pong = mono_now();
+			return;
+		}
 	}
+	if (log_limit(&last_ms))
+		log_warnx("message of type %u from %s dropped", type, k->name);
 }
 
 static void
@@ -222,20 +314,10 @@ kid_closed(void *arg, struct chan *c)
 	struct kid *k = arg;
 
 	chan_free(c);
-	k->chan = NULL;			/* the rest follows with SIGCHLD */
+	k->chan = NULL;			/* it is ending, or ping_cb() ends it */
 }
 
 static const struct chan_ops kid_ops = { kid_message, kid_closed, NULL };
-
-static void
-restart_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct kid *k = arg;
-
-	(void)fd, (void)what;
-	if (!parent.stopping)
-		kid_start(k);
-}
 
 static void
 kid_exec(const struct kid *k, int fd)
@@ -249,71 +331,126 @@ kid_exec(const struct kid *k, int fd)
 	if (fd == CHILD_FD)
 		fcntl(fd, F_SETFD, 0);
 	close_range(CHILD_FD + 1, ~0U, 0);
-	unsetenv("NOTIFY_SOCKET");
 	execv("/proc/self/exe", argv);
 	_exit(127);
+}
+
+/* 0: runs, and has been sent its configuration. A negative errno-like code: nothing was started. */
+static int
+kid_spawn(struct kid *k)
+{
+	int conf = conf_file(k, parent.conf), pair[2], rc;
+	sigset_t none;
+	pid_t pid;
+
+	assert(k->pid == 0 && k->chan == NULL);
+	if (conf < 0)
+		return conf;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		rc = -errno;
+		close(conf);
+		return rc;
+	}
+	if ((k->chan = chan_new(parent.base, pair[0], &kid_ops, k)) == NULL) {
+		close(pair[0]);
+		rc = -ENOMEM;
+	} else if ((pid = fork()) < 0) {
+		rc = -errno;
+		chan_free(k->chan);
+		k->chan = NULL;
+	} else if (pid == 0) {
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		kid_exec(k, pair[1]);
+		_exit(127);
+	} else {
+		k->pid = pid;
+		rc = 0;
+	}
+	close(pair[1]);
+	if (rc == 0)
+		conf_send(k, conf);
+	else
+		close(conf);
+	return rc;
+}
+
+static void
+kid_restart_later(struct kid *k)
+{
+	int64_t ms = backoff_ended(&k->backoff, k->started, mono_now());
+	struct timeval delay = { ms / 1000, ms % 1000 * 1000 };
+	bool loops = backoff_loops(&k->backoff);
+
+	assert(k->pid == 0 && k->chan == NULL);
+	k->restarts++;
+	k->told_down = true;
+	(loops ? log_error : log_warnx)("%s %s; restart %u in %" PRId64 " ms%s", k->name, k->why, k->restarts, ms,
+	    loops ? " (it ended more than 5 times in a minute)" : "");
+	tell_engine(k, false, k->why);
+	event_add(k->restart, &delay);
+	kid_changed(k);
 }
 
 static void
 kid_start(struct kid *k)
 {
-	sigset_t none;
-	int pair[2];
+	int rc;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		fatal("socketpair: %s", strerror(errno));
-	k->pid = fork();
-	if (k->pid < 0)
-		fatal("fork: %s", strerror(errno));
-	if (k->pid == 0) {
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		kid_exec(k, pair[1]);
-	}
-	close(pair[1]);
 	k->started = k->last_pong = mono_now();
-	k->ready = false;
-	if ((k->chan = chan_new(parent.base, pair[0], &kid_ops, k)) == NULL)
-		fatal("out of memory");
-	kid_configure(k);
+	k->since = wall_now();
+	k->pong = parent.pings;
+	k->ready = k->filtered = false;
+	k->killed_for = NULL;
+	if ((rc = kid_spawn(k)) < 0) {
+		snprintf(k->why, sizeof k->why, "cannot be started: %s", strerror(-rc));
+		kid_restart_later(k);
+		return;
+	}
 	kid_join(k);
+	if (k == engine_kid()) {
+		reload_tell();
+		for (size_t i = 0; i < parent.n; i++)
+			role_tell(&parent.kids[i]);
+	} else
+		role_tell(k);
+}
+
+static void
+restart_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	if (!parent.stopping)
+		kid_start(arg);
 }
 
 static void
 kid_ended(struct kid *k, int status)
 {
-	char why[96];
-	struct timeval delay;
-
-	if (WIFSIGNALED(status))
-		snprintf(why, sizeof why, "ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	if (k->killed_for != NULL)
+		snprintf(k->why, sizeof k->why, "%s and was killed", k->killed_for);
+	else if (WIFSIGNALED(status))
+		snprintf(k->why, sizeof k->why, "ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		snprintf(why, sizeof why, "ended with status %d", WEXITSTATUS(status));
+		snprintf(k->why, sizeof k->why, "ended with status %d", WEXITSTATUS(status));
 	k->pid = 0;
 	chan_free(k->chan);
 	k->chan = NULL;
-	k->ready = false;
+	k->ready = k->filtered = false;
+	k->since = wall_now();
 	if (parent.stopping)
 		return;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 78) {
+	/* A database of a newer version. Nobody else's word stops the daemon: who reads the network may have been taken over. */
+	if (k == engine_kid() && WIFEXITED(status) && WEXITSTATUS(status) == 78) {
 		log_error("%s cannot work with what is configured; stopping", k->name);
 		parent.status = 78;
 		raise(SIGTERM);
 		return;
 	}
-	if (mono_since(k->started, mono_now()) > STEADY_MS)
-		k->backoff_ms = 0;
-	k->backoff_ms = k->backoff_ms == 0 ? BACKOFF_FIRST_MS : k->backoff_ms * 2;
-	if (k->backoff_ms > BACKOFF_MAX_MS)
-		k->backoff_ms = BACKOFF_MAX_MS;
-	k->restarts++;
-	k->told_down = true;
-	log_warnx("%s %s; restart %u in %" PRId64 " ms", k->name, why, k->restarts, k->backoff_ms);
-	tell_engine(k, false, why);
-	delay.tv_sec = k->backoff_ms / 1000;
-	delay.tv_usec = k->backoff_ms % 1000 * 1000;
-	event_add(k->restart, &delay);
+	kid_restart_later(k);
 }
+
+/* ---- signals and the timer */
 
 static void
 sigchld_cb(evutil_socket_t sig, short what, void *arg)
@@ -334,32 +471,93 @@ sigchld_cb(evutil_socket_t sig, short what, void *arg)
 }
 
 static void
+reload_ended(bool ok, const char *why)
+{
+	parent.reloaded = (struct msg_reload){ .at = wall_now(), .ok = ok };
+	snprintf(parent.reloaded.why, sizeof parent.reloaded.why, "%s", why);
+	if (!ok)
+		log_error("reload refused, the configuration in force stays: %s", why);
+	reload_tell();
+	status_say();
+	if (parent.said_ready)
+		sd_say("READY=1");
+}
+
+/* What only a restart changes, so that no role finds it changed. */
+static void
+reload_keep(struct conf *fresh)
+{
+	struct { char **now, **fresh; const char *key; } paths[] = {
+		{ &parent.conf->state_dir, &fresh->state_dir, "state_dir" }, { &parent.conf->run_dir, &fresh->run_dir, "run_dir" },
+	};
+
+	if (fresh->pollers != parent.conf->pollers)
+		log_warnx("reload: agent.pollers stays %u until a restart", parent.conf->pollers);
+	fresh->pollers = parent.conf->pollers;
+	for (size_t i = 0; i < nitems(paths); i++) {
+		char *other = *paths[i].fresh;
+
+		if (!str_eq(other, *paths[i].now))
+			log_warnx("reload: agent.%s stays %s until a restart", paths[i].key, *paths[i].now);
+		*paths[i].fresh = *paths[i].now;	/* swapped: the old configuration is freed */
+		*paths[i].now = other;
+	}
+}
+
+/* All get the new configuration or none does. */
+static int
+reload_prepare(const struct conf *fresh)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < parent.n; i++) {
+		parent.kids[i].conf_fd = rc < 0 ? -1 : conf_file(&parent.kids[i], fresh);
+		if (parent.kids[i].conf_fd < 0 && rc == 0)
+			rc = parent.kids[i].conf_fd;
+	}
+	for (size_t i = 0; rc < 0 && i < parent.n; i++)
+		if (parent.kids[i].conf_fd >= 0)
+			close(parent.kids[i].conf_fd);
+	return rc;
+}
+
+static void
 sighup_cb(evutil_socket_t sig, short what, void *arg)
 {
-	char line[64];
+	char line[64], why[sizeof parent.reloaded.why] = "out of memory";
 	struct conf *fresh;
+	int rc;
 
 	(void)sig, (void)what, (void)arg;
+	if (parent.stopping)
+		return;
 	snprintf(line, sizeof line, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, mono_now().ms * 1000);
-	sd_say(line);
-	if ((fresh = parent.reload(parent.conf->path)) == NULL) {
-		log_error("reload: the configuration is wrong (see above); the one in force stays");
-		sd_say("READY=1\nSTATUS=reload refused: the configuration is wrong");
+	if (parent.said_ready)
+		sd_say(line);
+	if ((fresh = parent.reload(parent.conf->path, why, sizeof why)) == NULL) {
+		reload_ended(false, why);
 		return;
 	}
-	if (fresh->pollers != parent.conf->pollers) {
-		log_warnx("reload: agent.pollers stays %u until a restart", parent.conf->pollers);
-		fresh->pollers = parent.conf->pollers;
+	reload_keep(fresh);
+	if ((rc = reload_prepare(fresh)) < 0) {
+		reload_keep(fresh);	/* swaps the paths back */
+		conf_free(fresh);
+		snprintf(why, sizeof why, "it cannot be handed out: %s", strerror(-rc));
+		reload_ended(false, why);
+		return;
 	}
-	if (!str_eq(fresh->state_dir, parent.conf->state_dir) || !str_eq(fresh->run_dir, parent.conf->run_dir))
-		log_warnx("reload: state_dir and run_dir stay as they are until a restart");
 	conf_free(parent.conf);
 	parent.conf = fresh;
-	for (size_t i = 0; i < parent.n; i++)
-		if (parent.kids[i].chan != NULL)
-			kid_configure(&parent.kids[i]);
+	for (size_t i = 0; i < parent.n; i++) {
+		struct kid *k = &parent.kids[i];
+
+		if (k->chan != NULL)
+			conf_send(k, k->conf_fd);
+		else
+			close(k->conf_fd);	/* it starts with it */
+	}
 	log_info("reloaded: %zu switches, %zu receivers", fresh->n_switches, fresh->n_receivers);
-	sd_say("READY=1");
+	reload_ended(true, "");
 }
 
 static void
@@ -394,6 +592,14 @@ sigterm_cb(evutil_socket_t sig, short what, void *arg)
 	sigchld_cb(SIGCHLD, 0, NULL);
 }
 
+/* Answered the last ping, or is within its time to start, or waits for its restart: a crash loop is told, but it is no reason for
+ * systemd to end the processes that work. */
+static bool
+kid_is_well(const struct kid *k)
+{
+	return k->pid == 0 || k->pong == parent.pings || (!k->ready && k->chan != NULL);
+}
+
 static void
 ping_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -401,24 +607,25 @@ ping_cb(evutil_socket_t fd, short what, void *arg)
 	struct buf b = { 0 };
 
 	(void)fd, (void)what, (void)arg;
-	put_u64(&b, ++parent.pings);
+	if (parent.stopping)
+		return;
 	for (size_t i = 0; i < parent.n; i++) {
 		struct kid *k = &parent.kids[i];
 
-		if (k->chan == NULL) {
+		all_well = all_well && kid_is_well(k);
+		if (k->pid != 0 && mono_since(k->last_pong, mono_now()) > (k->ready || k->chan == NULL ? STALL_MS : START_MS)) {
+			kid_kill(k, k->chan == NULL ? "closed its channel" : "does not answer");
 			all_well = false;
-			continue;
 		}
-		if (mono_since(k->last_pong, mono_now()) > STALL_MS && !parent.stopping) {
-			log_error("%s has not answered for %d s; killed", k->name, STALL_MS / 1000);
-			kill(k->pid, SIGKILL);
-			all_well = false;
-			continue;
-		}
-		chan_put(k->chan, MSG_PING, &b);
+		if (kid_loops(k) != k->looping)
+			kid_changed(k);
 	}
+	put_u64(&b, ++parent.pings);
+	for (size_t i = 0; i < parent.n; i++)
+		if (parent.kids[i].chan != NULL)
+			chan_put(parent.kids[i].chan, MSG_PING, &b);
 	buf_free(&b);
-	if (all_well)
+	if (all_well && parent.said_ready)
 		sd_say("WATCHDOG=1");
 }
 
@@ -438,6 +645,7 @@ kids_make(void)
 
 			k->role = &roles[r];
 			k->index = i;
+			k->conf_fd = -1;
 			if (roles[r].peer == PEER_POLLER)
 				snprintf(k->name, sizeof k->name, "%s %u", roles[r].name, i);
 			else
@@ -448,27 +656,48 @@ kids_make(void)
 	}
 }
 
+/* views may not: its filter has no unlink(2). */
+static void
+control_socket_remove(void)
+{
+	char path[128];
+	int n = snprintf(path, sizeof path, "%s/control.sock", parent.conf->run_dir);
+
+	if (n > 0 && (size_t)n < sizeof path && unlink(path) < 0 && errno != ENOENT)
+		log_warn("%s", path);
+}
+
+static struct event *
+event_made(struct event *ev, const struct timeval *in)
+{
+	if (ev == NULL || event_add(ev, in) < 0)
+		fatal("out of memory");
+	return ev;
+}
+
 int
-supervise(struct conf *c, struct conf *(*reload)(const char *path), bool verbose)
+supervise(struct conf *c, supervise_reload *reload, bool verbose)
 {
 	static const struct { int sig; void (*cb)(evutil_socket_t, short, void *); } signals[] = {
 		{ SIGCHLD, sigchld_cb }, { SIGHUP, sighup_cb }, { SIGTERM, sigterm_cb }, { SIGINT, sigterm_cb },
 	};
 	struct event *ev[nitems(signals) + 1];
-	static const struct timeval every = { PING_S, 0 };
+	int64_t every_ms = PING_MS;
+	struct timeval every;
 
 	signal(SIGPIPE, SIG_IGN);
 	parent = (struct parent){ .base = event_base_new(), .conf = c, .reload = reload, .verbose = verbose };
-	parent.notify_socket = getenv("NOTIFY_SOCKET");
+	sd_init();
 	if (parent.base == NULL)
 		fatal("no event base");
-	for (size_t i = 0; i < nitems(signals); i++) {
-		ev[i] = evsignal_new(parent.base, signals[i].sig, signals[i].cb, NULL);
-		event_add(ev[i], NULL);
-	}
-	ev[nitems(signals)] = event_new(parent.base, -1, EV_PERSIST, ping_cb, NULL);
-	event_add(ev[nitems(signals)], &every);
+	for (size_t i = 0; i < nitems(signals); i++)
+		ev[i] = event_made(evsignal_new(parent.base, signals[i].sig, signals[i].cb, NULL), NULL);
+	if (sd_watchdog_ms() > 0 && sd_watchdog_ms() / 3 < every_ms)
+		every_ms = sd_watchdog_ms() / 3;
+	every = (struct timeval){ every_ms / 1000, every_ms % 1000 * 1000 };
+	ev[nitems(signals)] = event_made(event_new(parent.base, -1, EV_PERSIST, ping_cb, NULL), &every);
 	kids_make();
+	status_say();
 	for (size_t i = 0; i < parent.n; i++)
 		kid_start(&parent.kids[i]);
 	event_base_dispatch(parent.base);
@@ -478,6 +707,7 @@ supervise(struct conf *c, struct conf *(*reload)(const char *path), bool verbose
 		chan_free(parent.kids[i].chan);
 		event_free(parent.kids[i].restart);
 	}
+	control_socket_remove();
 	free(parent.kids);
 	conf_free(parent.conf);
 	event_base_free(parent.base);

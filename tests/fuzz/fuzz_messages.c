@@ -10,6 +10,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct msg_peer peer;
 	struct msg_process process;
+	struct msg_reload reload;
+	struct msg_role role;
 	struct msg_report report;
 	struct msg_deliver deliver;
 	struct msg_delivered delivered;
@@ -23,7 +25,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	in = msg_in_of(data + 1, size - 1);
-	switch (data[0] % 10) {
+	switch (data[0] % 12) {
 	case 0:
 		msg_peer_decode(&in, &peer);
 		break;
@@ -44,6 +46,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 6:
 		msg_query_decode(&in, &query);
+		break;
+	case 10:
+		msg_reload_decode(&in, &reload);
+		break;
+	case 11:
+		msg_role_decode(&in, &role);
 		break;
 	case 7:
 		detection_decode(&in, &detection);
