@@ -136,6 +136,8 @@ reload_tell(void)
 static void
 status_say(void)
 {
+	size_t unfiltered = 0;
+
 	if (parent.stopping)
 		return;
 	for (size_t i = 0; i < parent.n; i++) {
@@ -143,11 +145,15 @@ status_say(void)
 			sd_status("%s keeps ending (restart %u): %s", parent.kids[i].name, parent.kids[i].restarts, parent.kids[i].why);
 			return;
 		}
+		unfiltered += parent.kids[i].ready && !parent.kids[i].filtered;
 	}
 	if (!parent.said_ready)
 		sd_status("starting");
 	else if (parent.reloaded.at.us != 0 && !parent.reloaded.ok)
 		sd_status("the last reload was refused: %s", parent.reloaded.why);
+	else if (unfiltered > 0)
+		sd_status("%zu switches, %zu receivers, %zu processes, %zu of them without a system call filter", parent.conf->n_switches,
+		    parent.conf->n_receivers, parent.n + 1, unfiltered);
 	else
 		sd_status("%zu switches, %zu receivers, %zu processes", parent.conf->n_switches, parent.conf->n_receivers, parent.n + 1);
 }
