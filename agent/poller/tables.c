@@ -1,6 +1,7 @@
 /* agent/poller/tables.c: what to ask for, the store of the answers, and the frame of the join. */
 #include "poller/tables.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 
 #define COLUMN_IDS 24		/* the longest OID of a column here has fewer */
 #define INDEX_MAX 64		/* sub-identifiers of an index that are kept */
+#define COLUMNS_MAX 16		/* asked of one row in all walks together: lldpRem with its MED columns */
 #define VALUE_MAX 1024		/* octets of a value; octets_set() keeps fewer */
 
 static bool wanted_juniper(const void *tables);
@@ -97,14 +99,16 @@ ids_of(const char *text, uint32_t *out, size_t max)
 	return n;
 }
 
-static bool
-starts_with(const struct varbind *v, const char *text, size_t *n_out)
-{
-	uint32_t ids[COLUMN_IDS];
-	size_t n = ids_of(text, ids, nitems(ids));
+/* entries[] as numbers, made once: each object that comes is looked for here. */
+static struct { uint32_t ids[COLUMN_IDS]; size_t n; } entry_ids[nitems(entries)];
 
-	*n_out = n;
-	return v->oid_len >= n && memcmp(v->oid, ids, n * sizeof *ids) == 0;
+static void
+entries_read(void)
+{
+	if (entry_ids[0].n > 0)
+		return;
+	for (size_t i = 0; i < nitems(entries); i++)
+		entry_ids[i].n = ids_of(entries[i].oid, entry_ids[i].ids, COLUMN_IDS);
 }
 
 static bool
@@ -138,6 +142,7 @@ tables_new(uint32_t max_rows)
 
 	if (t == NULL)
 		return NULL;
+	entries_read();
 	t->max_rows = max_rows;
 	t->step_state = calloc(poll_n_steps, sizeof *t->step_state);
 	t->step_why = calloc(poll_n_steps, sizeof *t->step_why);
@@ -195,22 +200,38 @@ tables_note(struct tables *t, const char *kind, const char *text)
 		t->notes[t->n_notes++] = (struct note){ kind, text, 1 };
 }
 
-/* Room for `more` elements. */
+static bool
+over_memory(struct tables *t)
+{
+	t->full = true;
+	note_drop(t, "over the limit of memory");
+	return false;
+}
+
+/* Room for `more` elements. Near the limit of memory the steps get smaller, so that it is used up. Objects get half of it: what
+ * is made of them needs the rest. */
 static bool
 room(struct tables *t, void **array, size_t n, size_t *cap, size_t more, size_t size)
 {
-	size_t want = *cap > 0 ? *cap : 256;
+	size_t max = array == (void **)&t->rows ? TABLES_BYTES_MAX : TABLES_BYTES_MAX / 2;
+	size_t want = *cap > 0 ? *cap + *cap / 2 : 256, left = t->bytes < max ? (max - t->bytes) / size : 0;
 	void *p;
 
+	assert(t->bytes <= TABLES_BYTES_MAX && n <= *cap);
 	if (n + more <= *cap)
 		return true;
-	while (want < n + more)
-		want *= 2;
+	if (want < n + more)
+		want = n + more;
+	if (want - *cap > left / 2)
+		want = *cap + left / 2 > n + more ? *cap + left / 2 : n + more;
+	if (want - *cap > left)
+		return over_memory(t);
 	if ((p = realloc(*array, want * size)) == NULL) {
 		t->no_memory = true;
 		return false;
 	}
 	*array = p;
+	t->bytes += (want - *cap) * size;
 	*cap = want;
 	return true;
 }
@@ -220,14 +241,16 @@ static const struct entry *
 entry_of(const struct varbind *v, size_t *n_ids)
 {
 	const struct entry *best = NULL;
-	size_t n;
 
 	*n_ids = 0;
-	for (size_t i = 0; i < nitems(entries); i++)
-		if (starts_with(v, entries[i].oid, &n) && n > *n_ids) {
+	for (size_t i = 0; i < nitems(entries); i++) {
+		size_t n = entry_ids[i].n;
+
+		if (n > *n_ids && v->oid_len >= n && memcmp(v->oid, entry_ids[i].ids, n * sizeof *v->oid) == 0) {
 			best = &entries[i];
 			*n_ids = n;
 		}
+	}
 	return best;
 }
 
@@ -300,7 +323,7 @@ tables_put(struct tables *t, const struct varbind *v)
 		t->uptime_cs = (uint32_t)c.number;
 		return;
 	}
-	if (t->per_tab[c.tab] / 8 >= t->max_rows) {	/* a row has at most 8 columns asked in one walk */
+	if (t->per_tab[c.tab] / COLUMNS_MAX >= t->max_rows) {
 		note_drop(t, "over the limit of rows");
 		return;
 	}
@@ -429,8 +452,13 @@ group_set(struct tables *t, struct octets *o, const struct group *g, unsigned co
 
 	if (p == NULL)
 		return false;
+	if (n > TABLES_BYTES_MAX - t->bytes) {
+		over_memory(t);
+		return false;
+	}
 	if (!octets_set(o, p, n))
 		t->no_memory = true;
+	t->bytes += n;
 	return true;
 }
 
@@ -475,6 +503,7 @@ tables_join(struct tables *t)
 {
 	size_t at = 0;
 
+	assert(!t->joined);
 	t->complete = ROW_ALL;
 	for (size_t i = 0; i < poll_n_steps; i++) {
 		const struct poll_step *s = &poll_steps[i];
@@ -503,6 +532,8 @@ tables_join(struct tables *t)
 	mib_arp_join(t);
 	free_raw(t);
 	t->joined = true;
+	if (t->no_memory || t->full)
+		t->complete = 0;	/* rows are missing that the switch has */
 	return t->no_memory ? -ENOMEM : 0;
 }
 

@@ -24,13 +24,18 @@ extern const size_t poll_n_steps;
 
 struct tables;				/* opaque: one poll's raw objects, then rows */
 
+/* What the tables of one switch may take in memory, whatever it sends (threat-model.md P2: 64 MB with the packed rows of this
+ * poll and the last). What is over it is dropped and counted, and nothing is complete. */
+#define TABLES_BYTES_MAX (48u << 20)
+
+/* Empty; of one table at most `max_rows` rows are kept. NULL: out of memory. */
 struct tables	*tables_new(uint32_t max_rows);
-void		 tables_free(struct tables *t);
+void		 tables_free(struct tables *t);	/* NULL is fine */
 /* Takes one object; wrong types and indexes are dropped and counted by reason. */
 void		 tables_put(struct tables *t, const struct varbind *v);
 /* How a step ended: `ok` false leaves its kinds incomplete. An absent table (no objects, walk ended well) is complete and empty. */
 void		 tables_step_done(struct tables *t, size_t step, bool ok, const char *why);
-/* Maps ports and VLANs and makes the rows. Call once, after the last step. 0 or -ENOMEM. */
+/* Maps ports and VLANs and makes the rows. Call once, after the last step. 0 or -ENOMEM: rows are missing, nothing is complete. */
 int		 tables_join(struct tables *t);
 
 /* The switch restarted in between: every kind is incomplete, so that nothing is taken as gone. */
@@ -39,8 +44,8 @@ void		 tables_distrust(struct tables *t);
 /* After tables_join(). Borrowed. */
 const struct row *tables_rows(const struct tables *t, size_t *n);
 unsigned	 tables_complete(const struct tables *t);	/* ROW_BIT()s */
-uint32_t	 tables_uptime_cs(const struct tables *t);
-uint32_t	 tables_dropped(const struct tables *t);
+uint32_t	 tables_uptime_cs(const struct tables *t);	/* sysUpTime at the first step; 0 unknown */
+uint32_t	 tables_dropped(const struct tables *t);	/* objects and rows */
 /* For probe: each "what was dropped and why", "which rule was used"; borrowed texts. */
 void		 tables_diagnostics(const struct tables *t, void (*each)(void *arg, const char *kind, const char *text, uint32_t count), void *arg);
 #endif

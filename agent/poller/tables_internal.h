@@ -41,7 +41,8 @@ struct tables {
 	uint32_t	 max_rows;
 	unsigned	 complete;
 	bool		 distrusted;
-	bool		 joined, no_memory;
+	bool		 joined, no_memory, full;	/* full: over TABLES_BYTES_MAX */
+	size_t		 bytes;				/* of the arrays of objects and rows, and of the octets of rows */
 	/* objects */
 	struct cell	*cells;
 	size_t		 n_cells, cap_cells;
