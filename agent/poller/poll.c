@@ -1,6 +1,7 @@
 /* agent/poller/poll.c: one poll of one switch: find the credential that works, then the steps of poll_steps[] in order. */
 #include "poller/poll.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,9 @@
 #include "base/num.h"
 
 enum phase { POLL_IDLE, POLL_PROBE, POLL_STEPS, POLL_CLOSE, POLL_PING };
-enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100 };
+enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100, MAX_ROWS = 262144 };
+/* Kept back from the budget, so that the last question (has it restarted?) can be asked after any walk. */
+enum { CLOSE_REQUESTS = 6, CLOSE_MS_MAX = 3000 };
 
 static const uint32_t sys_descr[] = { 1, 3, 6, 1, 2, 1, 1, 1, 0 }, sys_object_id[] = { 1, 3, 6, 1, 2, 1, 1, 2, 0 },
 	sys_uptime[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
@@ -23,14 +26,16 @@ struct poll {
 	struct snmp_peer		*peer[CREDENTIALS_MAX];
 	size_t				 n, tried, order[CREDENTIALS_MAX], current;
 	int				 works;		/* the remembered credential; -1: none yet */
-	bool				 denied, partial, has_uptime, rebooted;
+	bool				 denied, partial, no_memory;
+	bool				 has_uptime, seen_uptime;	/* at the start; in the last answer */
 	uint32_t			 uptime_cs, seen_uptime_cs;
+	struct mono			 uptime_at;
 	struct tables			*tables;
 	size_t				 step;
 	unsigned			 lost;		/* steps timed out in a row */
 	struct mono			 begun;
 	struct wall			 started;
-	struct snmp_counters		 before;
+	struct snmp_budget		 budget;	/* of the poll, over all peers */
 	char				 error[160];
 };
 
@@ -85,21 +90,31 @@ peer_of(struct poll *p, size_t i)
 	if ((c = conf_credential(p->conf, p->sw->credentials.v[i])) == NULL)
 		return NULL;
 	p->peer[i] = snmp_peer_new(p->s, &p->sw->address, p->sw->reply_from, p->sw->n_reply_from, c, &why);
-	if (p->peer[i] == NULL)
-		because(p, p->sw->credentials.v[i], why != NULL ? why : "not usable");
-	else
+	if (p->peer[i] == NULL) {
+		because(p, p->sw->credentials.v[i], why != NULL ? why : "out of memory");
+		p->no_memory = p->no_memory || why == NULL;
+	} else {
 		snmp_peer_max_in_flight(p->peer[i], p->sw->max_in_flight);
+		snmp_peer_budget(p->peer[i], &p->budget);
+	}
 	return p->peer[i];
+}
+
+static uint32_t
+max_rows(const struct poll *p)
+{
+	return p->sw->max_rows > 0 ? p->sw->max_rows : MAX_ROWS;
 }
 
 /* Ends the poll; `done` may start the next. */
 static void
 poll_end(struct poll *p, enum switch_state state, struct tables *t)
 {
-	const struct snmp_counters *c = snmp_counters(p->s);
-	struct poll_result r = { .tables = t, .state = state, .started = p->started, .finished = wall_now(),
-		.requests = (uint32_t)(c->requests - p->before.requests), .timeouts = (uint32_t)(c->timeouts - p->before.timeouts) };
+	struct poll_result r = { .tables = t, .dropped = t == NULL && p->no_memory, .state = state, .started = p->started,
+		.finished = wall_now(), .requests = p->budget.requests, .timeouts = p->budget.timeouts };
 
+	assert(p->phase != POLL_IDLE);
+	assert((t != NULL) == (state == SWITCH_OK || state == SWITCH_INCOMPLETE) || p->phase == POLL_PING);
 	p->phase = POLL_IDLE;
 	p->tables = NULL;
 	r.error = p->error[0] != '\0' ? p->error : NULL;
@@ -115,9 +130,19 @@ uptime_each(void *arg, const struct varbind *v)
 	if (v->type != VB_TIMETICKS || v->oid_len != nitems(sys_uptime) || memcmp(v->oid, sys_uptime, sizeof sys_uptime) != 0)
 		return;
 	p->seen_uptime_cs = (uint32_t)v->number;
-	if (p->has_uptime && p->seen_uptime_cs < p->uptime_cs && p->uptime_cs < UINT32_MAX - 3600u * SECONDS_CS)
-		p->rebooted = true;
-	p->has_uptime = true;
+	p->seen_uptime = true;
+}
+
+/* sysUpTime went back (not round, after 497 days), or the switch is up for less time than the poll took. One that stands still
+ * is only a bad clock. */
+static bool
+has_restarted(const struct poll *p)
+{
+	int64_t took_ms = mono_since(p->uptime_at, mono_now());
+
+	if (p->seen_uptime_cs < p->uptime_cs)
+		return p->uptime_cs < UINT32_MAX - 3600u * SECONDS_CS;
+	return p->seen_uptime_cs != p->uptime_cs && (int64_t)p->seen_uptime_cs * 1000 / SECONDS_CS < took_ms - took_ms / 10 - 1000;
 }
 
 static void
@@ -125,17 +150,25 @@ close_done(void *arg, enum snmp_result r)
 {
 	struct poll *p = arg;
 
-	(void)r;
-	if (p->rebooted) {
+	assert(p->tables != NULL);
+	if (p->has_uptime && p->seen_uptime && has_restarted(p)) {
 		p->error[0] = '\0';
 		because(p, "sysUpTime", "went back during the poll: the switch has restarted");
 		tables_distrust(p->tables);	/* what is missing may only be not learned again */
+		p->partial = true;
+	} else if (p->has_uptime && !p->seen_uptime) {
+		because(p, "sysUpTime at the end", snmp_result_text(r));
+		tables_distrust(p->tables);	/* a restart cannot be ruled out */
+		p->partial = true;
 	}
 	if (tables_join(p->tables) < 0) {
 		because(p, "poll", "out of memory");
 		p->partial = true;
+	} else if (!p->partial && tables_complete(p->tables) != ROW_ALL) {
+		because(p, "tables", "more rows or octets than are kept");
+		p->partial = true;
 	}
-	poll_end(p, p->partial || p->rebooted ? SWITCH_INCOMPLETE : SWITCH_OK, p->tables);
+	poll_end(p, p->partial ? SWITCH_INCOMPLETE : SWITCH_OK, p->tables);
 }
 
 static void
@@ -175,21 +208,31 @@ oid_of(const char *text, uint32_t *out)
 	return n;
 }
 
-static void
-step_ask(struct poll *p, const struct poll_step *st, int64_t left_ms)
+/* false: out of memory, not asked. */
+static bool
+step_ask(struct poll *p, const struct poll_step *st)
 {
 	uint32_t oid[8][OID_MAX];
-	struct snmp_walk w = { .row_octets = st->row_octets, .max_rows = p->sw->max_rows > 0 ? p->sw->max_rows : 262144,
-		.max_ms = (uint32_t)left_ms };
+	struct snmp_walk w = { .row_octets = st->row_octets, .max_rows = max_rows(p) };
 
 	for (; w.n < nitems(st->columns) && st->columns[w.n] != NULL; w.n++) {
 		w.column_lens[w.n] = oid_of(st->columns[w.n], oid[w.n]);
 		w.columns[w.n] = oid[w.n];
 	}
 	if (st->get)
-		snmp_get(p->peer[p->current], w.columns, w.column_lens, w.n, table_each, step_done, p);
-	else
-		snmp_walk(p->peer[p->current], &w, table_each, step_done, p);
+		return snmp_get(p->peer[p->current], w.columns, w.column_lens, w.n, table_each, step_done, p);
+	return snmp_walk(p->peer[p->current], &w, table_each, step_done, p);
+}
+
+/* Why the next step need not be tried; NULL: it can be. */
+static const char *
+step_idle(const struct poll *p)
+{
+	if (p->lost >= STEPS_LOST_MAX)
+		return "not asked: no answer before";
+	if (mono_since(p->budget.until, mono_now()) >= 0)
+		return "not asked: no time left";
+	return p->budget.requests >= p->budget.max_requests ? "not asked: more requests needed than allowed" : NULL;
 }
 
 static void
@@ -197,26 +240,31 @@ step_next(struct poll *p)
 {
 	const uint32_t *oid = sys_uptime;
 	size_t n = nitems(sys_uptime);
-	int64_t left = (int64_t)p->sw->poll_interval_s * 1000 - mono_since(p->begun, mono_now());
 
+	assert(p->phase == POLL_STEPS && p->tables != NULL);
 	for (; p->step < poll_n_steps; p->step++) {
 		const struct poll_step *st = &poll_steps[p->step];
+		const char *why;
 
 		if (st->wanted != NULL && !st->wanted(p->tables))
 			continue;
-		if (p->lost < STEPS_LOST_MAX && left > 0) {
-			step_ask(p, st, left);
-			return;
+		if ((why = step_idle(p)) == NULL) {
+			if (step_ask(p, st))
+				return;
+			why = "not asked: out of memory";
 		}
-		tables_step_done(p->tables, p->step, false, left > 0 ? "not asked: no answer before" : "not asked: no time left");
-		because(p, st->name, left > 0 ? "not asked: no answer before" : "not asked: no time left");
+		tables_step_done(p->tables, p->step, false, why);
+		because(p, st->name, why);
 		p->partial = true;
 	}
 	p->phase = POLL_CLOSE;
+	p->seen_uptime = false;
+	p->budget.max_requests += CLOSE_REQUESTS;
+	p->budget.until = mono_add(p->begun, (int64_t)p->sw->poll_interval_s * 1000);
 	if (p->lost >= STEPS_LOST_MAX)
 		close_done(p, SNMP_TIMED_OUT);
-	else
-		snmp_get(p->peer[p->current], &oid, &n, 1, uptime_each, close_done, p);
+	else if (!snmp_get(p->peer[p->current], &oid, &n, 1, uptime_each, close_done, p))
+		close_done(p, SNMP_UNSENT);
 }
 
 static void
@@ -226,15 +274,19 @@ probe_done(void *arg, enum snmp_result r)
 
 	if (r != SNMP_DONE) {
 		p->denied = p->denied || r == SNMP_DENIED;
+		p->no_memory = p->no_memory || r == SNMP_UNSENT;
 		because(p, p->sw->credentials.v[p->current], snmp_result_text(r));
 		probe_next(p);
 		return;
 	}
 	p->error[0] = '\0';
 	p->works = (int)p->current;
+	p->has_uptime = p->seen_uptime;
 	p->uptime_cs = p->seen_uptime_cs;
-	if ((p->tables = tables_new(p->sw->max_rows > 0 ? p->sw->max_rows : 262144)) == NULL) {
+	p->uptime_at = mono_now();
+	if ((p->tables = tables_new(max_rows(p))) == NULL) {
 		because(p, "poll", "out of memory");
+		p->no_memory = true;
 		poll_end(p, SWITCH_UNREACHABLE, NULL);
 		return;
 	}
@@ -253,8 +305,10 @@ probe_next(struct poll *p)
 		if (peer_of(p, p->current) == NULL)
 			continue;
 		snmp_peer_tries(p->peer[p->current], 3);
-		snmp_get(p->peer[p->current], oids, lens, nitems(oids), uptime_each, probe_done, p);
-		return;
+		if (snmp_get(p->peer[p->current], oids, lens, nitems(oids), uptime_each, probe_done, p))
+			return;
+		because(p, "poll", "out of memory");
+		p->no_memory = true;
 	}
 	poll_end(p, p->denied ? SWITCH_AUTH_FAILED : SWITCH_UNREACHABLE, NULL);
 }
@@ -262,21 +316,24 @@ probe_next(struct poll *p)
 static void
 begin(struct poll *p, enum phase phase)
 {
+	int64_t interval = (int64_t)p->sw->poll_interval_s * 1000;
 	size_t n = 0;
 
+	assert(p->phase == POLL_IDLE && p->tables == NULL);
 	if (p->works >= 0)
 		p->order[n++] = (size_t)p->works;
 	for (size_t i = 0; i < p->n; i++)
 		if ((int)i != p->works)
 			p->order[n++] = i;
 	p->phase = phase;
-	p->denied = p->partial = p->has_uptime = p->rebooted = false;
+	p->denied = p->partial = p->has_uptime = p->seen_uptime = p->no_memory = false;
 	p->uptime_cs = p->seen_uptime_cs = 0;
 	p->step = p->lost = 0;
 	p->error[0] = '\0';
 	p->begun = mono_now();
 	p->started = wall_now();
-	p->before = *snmp_counters(p->s);
+	p->budget = (struct snmp_budget){ .max_requests = max_rows(p) / 10 + 200 - CLOSE_REQUESTS,
+		.until = mono_add(p->begun, interval - (interval / 10 < CLOSE_MS_MAX ? interval / 10 : CLOSE_MS_MAX)) };
 }
 
 void
@@ -294,13 +351,16 @@ ping_done(void *arg, enum snmp_result r)
 {
 	struct poll *p = arg;
 
-	snmp_peer_tries(p->peer[p->current], 3);
-	if (r == SNMP_TIMED_OUT)
+	bool silent = r == SNMP_TIMED_OUT || r == SNMP_LATE;
+
+	p->no_memory = r == SNMP_UNSENT;
+	if (silent || p->no_memory)
 		because(p, "ping", snmp_result_text(r));
-	poll_end(p, r == SNMP_TIMED_OUT ? SWITCH_UNREACHABLE : SWITCH_OK, NULL);	/* a refusal is an answer, too */
+	poll_end(p, silent || p->no_memory ? SWITCH_UNREACHABLE : SWITCH_OK, NULL);	/* a refusal is an answer, too */
 }
 
-/* With the credential that worked; where none ever did, with each in turn. */
+/* With the credential that worked; where none ever did, with each in turn. A v3 engine is asked for anew: it may be another one
+ * by now, and would not understand the one datagram we send. */
 void
 poll_ping(struct poll *p)
 {
@@ -316,7 +376,15 @@ poll_ping(struct poll *p)
 		return;
 	}
 	snmp_peer_tries(p->peer[p->current], 1);
-	snmp_get(p->peer[p->current], &oid, &n, 1, uptime_each, ping_done, p);
+	snmp_peer_forget(p->peer[p->current]);
+	if (!snmp_get(p->peer[p->current], &oid, &n, 1, uptime_each, ping_done, p))
+		ping_done(p, SNMP_UNSENT);
+}
+
+bool
+poll_waiting(const struct poll *p)
+{
+	return p->phase == POLL_PING || (p->phase == POLL_PROBE && p->budget.timeouts > 0);
 }
 
 void

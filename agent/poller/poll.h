@@ -11,21 +11,27 @@ struct poll;				/* opaque: lives as long as the switch is configured */
 
 struct poll_result {
 	struct tables	*tables;	/* joined; the callee owns it; NULL when the switch did not answer at all */
-	enum switch_state state;
+	bool		 dropped;	/* given up for want of memory before anything was known: says nothing about the switch */
+	enum switch_state state;	/* OK, INCOMPLETE, UNREACHABLE or AUTH_FAILED */
 	const char	*credential;	/* name; borrowed; NULL none worked */
 	const char	*error;		/* one line, borrowed; NULL none */
-	uint32_t	 requests, timeouts;
+	uint32_t	 requests, timeouts;	/* datagrams of this poll alone */
 	struct wall	 started, finished;
 };
-/* Once per poll_start() or poll_ping(); from inside it only when not one credential can be used. */
+/* Once per poll_start() or poll_ping(); from inside it only when not one credential can be used, or memory is out. */
 typedef void poll_done_fn(void *arg, const struct poll_result *r);
 
 /* Borrows `sw` and `conf` (credentials). NULL: out of memory. */
 struct poll	*poll_new(struct snmp *s, const struct conf *conf, const struct conf_switch *sw, poll_done_fn *done, void *arg);
 void		 poll_free(struct poll *p);	/* an open poll ends without a call */
-bool		 poll_running(const struct poll *p);
-void		 poll_start(struct poll *p);	/* the whole of poll_steps[] */
-void		 poll_ping(struct poll *p);	/* dead switch: one GET of sysUpTime; ends in state OK or UNREACHABLE without tables */
+bool		 poll_running(const struct poll *p);	/* between the start and its call of `done` */
+/* The whole of poll_steps[], in at most poll_interval and max_rows / 10 + 200 requests (threat-model.md P1, P2): what is not
+ * read by then is incomplete, with the reason. */
+void		 poll_start(struct poll *p);
+/* Dead switch: one GET of sysUpTime, one datagram; ends in state OK or UNREACHABLE without tables. */
+void		 poll_ping(struct poll *p);
+/* True while it waits for a first answer, after a time-out or in a ping: most likely the switch is dead. */
+bool		 poll_waiting(const struct poll *p);
 /* Progress for people: steps done and in all. */
 void		 poll_progress(const struct poll *p, unsigned *done, unsigned *all, const char **step);
 #endif

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/ip.h"
 #include "config/conf.h"
 #include "poller/varbind.h"
@@ -12,19 +13,40 @@
 struct snmp;				/* one per process */
 struct snmp_peer;			/* one switch with one credential */
 
-struct snmp_counters { uint64_t requests, replies, timeouts, resent, strays, mismatched, malformed; };
+/* Since snmp_new(), over all peers; requests and replies are datagrams. */
+struct snmp_counters {
+	uint64_t	requests, replies, timeouts;
+	uint64_t	resent;		/* of the requests: once more after a time-out */
+	uint64_t	unsent;		/* of the requests: the system did not take them; waited for like lost ones */
+	uint64_t	strays;		/* from nobody who was asked, or too late */
+	uint64_t	mismatched;	/* from the peer asked, but another version, community, PDU type or (v3) refused by the library */
+	uint64_t	malformed;	/* not SNMP, or objects that cannot be */
+};
+
+/* What the questions of one poll may cost together (threat-model.md P1, P2). Its peers count in it. */
+struct snmp_budget {
+	uint32_t	max_requests;	/* datagrams */
+	struct mono	until;		/* nothing is sent later, and nothing waited for */
+	uint32_t	requests, timeouts;
+};
 
 /* NULL: no socket to be had (errno). */
 struct snmp	*snmp_new(struct event_base *base);
 void		 snmp_free(struct snmp *s);	/* after its peers */
+/* Borrowed; it goes on counting. */
 const struct snmp_counters *snmp_counters(const struct snmp *s);
 
-/* Borrows `cred` for the peer's life. Replies count only from `to` and `reply_from` (threat-model.md P3). NULL: out of memory or
- * a credential the library refuses (text in *why, static). v3 keys (Ku) are cached per credential. */
+/* Borrows `cred` for the peer's life. Replies count only from `to` and `reply_from` (threat-model.md P3). NULL: out of memory, an
+ * address that cannot be asked, or a credential the library refuses: text in *why, static; NULL: out of memory. v3 keys (Ku) are
+ * cached per credential. */
 struct snmp_peer *snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_from, size_t n_reply_from,
 		    const struct conf_credential *cred, const char **why);
 void		 snmp_peer_max_in_flight(struct snmp_peer *p, unsigned n);	/* default 1; more questions wait in order */
 void		 snmp_peer_tries(struct snmp_peer *p, unsigned n);	/* datagrams per question, 1 to 3; default 3 */
+/* Borrows `b` until the peer is freed or given another; NULL (at first): no limit. What is in flight keeps its time-out. */
+void		 snmp_peer_budget(struct snmp_peer *p, struct snmp_budget *b);
+/* v3: the next question begins with the discovery of the engine, as to a stranger. Nothing may be in flight. */
+void		 snmp_peer_forget(struct snmp_peer *p);
 void		 snmp_peer_free(struct snmp_peer *p);	/* open requests end without a call; NULL is fine */
 
 enum snmp_result {
@@ -32,8 +54,12 @@ enum snmp_result {
 	SNMP_TIMED_OUT,			/* 3 time-outs in a row */
 	SNMP_DENIED,			/* v3: a Report: unknown user, wrong digest, unsupported level */
 	SNMP_BROKEN,			/* the agent misbehaves: not increasing, error status, malformed */
-	SNMP_TOO_MANY,			/* row limit, or the time allowed */
+	SNMP_TOO_MANY,			/* walks: the row limit */
+	SNMP_LATE,			/* the time of the budget is over */
+	SNMP_SPENT,			/* the requests of the budget are used up */
+	SNMP_UNSENT,			/* trouble of ours: out of memory, or the library cannot encode it */
 };
+/* For people; static. */
 const char	*snmp_result_text(enum snmp_result r);
 
 /* Each varbind of an answer; for walks in order of arrival, only those inside their column. */
@@ -41,8 +67,9 @@ typedef void	snmp_varbind_fn(void *arg, const struct varbind *v);
 /* Once per question, never from inside the call that asked. */
 typedef void	snmp_done_fn(void *arg, enum snmp_result r);
 
-/* One GET of at most 16 objects. Exceptions (noSuchObject …) are passed on as varbinds. */
-void	snmp_get(struct snmp_peer *p, const uint32_t *const *oids, const size_t *oid_lens, size_t n, snmp_varbind_fn *each,
+/* One GET of at most 16 objects. Exceptions (noSuchObject …) are passed on as varbinds. false: out of memory, nothing was asked
+ * and nothing will be called. */
+bool	snmp_get(struct snmp_peer *p, const uint32_t *const *oids, const size_t *oid_lens, size_t n, snmp_varbind_fn *each,
 	    snmp_done_fn *done, void *arg);
 
 /* Walks columns of one table side by side (GETBULK sized to 1,400 octets and to what the switch stands, learned per peer; GETNEXT in
@@ -52,9 +79,9 @@ struct snmp_walk {
 	size_t		 column_lens[8];
 	size_t		 n;
 	size_t		 row_octets;	/* a guess of the octets a row of one column takes: 40 for FDB, 150 for LLDP */
-	uint32_t	 max_rows;	/* varbinds */
-	uint32_t	 max_ms;
+	uint32_t	 max_rows;	/* of each column */
 	const char	*context;	/* v3 context or "@vlan" suffix of the community; NULL none */
 };
-void	snmp_walk(struct snmp_peer *p, const struct snmp_walk *w, snmp_varbind_fn *each, snmp_done_fn *done, void *arg);
+/* Copies `w`. false: as for snmp_get(). */
+bool	snmp_walk(struct snmp_peer *p, const struct snmp_walk *w, snmp_varbind_fn *each, snmp_done_fn *done, void *arg);
 #endif

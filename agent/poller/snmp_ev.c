@@ -10,6 +10,7 @@
 #include "poller/snmp.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #define RTO_FIRST_MS 1000
 #define RTO_MIN_MS 500
 #define RTO_MAX_MS 8000
+#define LIBRARY_LATE_MS 1000		/* past its time-out the library is not asked any more */
 
 struct ku {				/* a password made a key once (RFC 3414 A.2); wiped when freed */
 	struct ku	*next;
@@ -57,6 +59,7 @@ struct snmp_peer {
 	size_t				 n_from;
 	struct ask			*asks;	/* in order of asking: those in flight first */
 	unsigned			 in_flight, max_in_flight, tries;
+	struct snmp_budget		*budget;	/* NULL: none */
 	struct rtt			 rtt[2];	/* GET and GETNEXT; GETBULK */
 	struct peer_habits		 habits;
 	bool				 closing;
@@ -76,6 +79,8 @@ struct snmp {
 
 static struct { const uint8_t *p; size_t n; } current;	/* the datagram t_recv() hands over */
 static uintptr_t serials;
+static struct snmp_peer *at_work;	/* whose session the library works on */
+static bool resent_by_library;		/* v3: it has answered a notInTimeWindows by asking again */
 
 /* ---- the transport */
 
@@ -95,9 +100,15 @@ static int
 t_send(netsnmp_transport *t, const void *p, int n, void **opaque, int *opaque_len)
 {
 	(void)opaque, (void)opaque_len;
+	static long long last;
+	char text[IP_TEXT];
+
 	/* What the system does not take now is lost like any datagram: the time-out sends it again. */
-	if (sendto(t->sock, p, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL, t->remote, (socklen_t)t->remote_length) < 0)
-		log_debug("datagram of %d octets not sent: %s", n, strerror(errno));
+	if (sendto(t->sock, p, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL, t->remote, (socklen_t)t->remote_length) < 0 && at_work != NULL) {
+		at_work->s->counters.unsent++;
+		if (log_limit(&last))
+			log_warn("%s: datagram of %d octets not sent", ip_port_text(&at_work->to, 161, text), n);
+	}
 	return n;
 }
 
@@ -168,8 +179,10 @@ look_at(const uint8_t *p, size_t size, struct look *l)
 /* ---- users: linked into the library's list only while it works for their peer */
 
 static void
-usm_use(struct snmp_peer *p)
+library_enter(struct snmp_peer *p)
 {
+	assert(at_work == NULL && p->session != NULL);	/* never two peers' users in its list at once */
+	at_work = p;
 	if (p->user != NULL)
 		usm_add_user(p->user);
 }
@@ -177,10 +190,17 @@ usm_use(struct snmp_peer *p)
 static void
 usm_park(struct snmp_peer *p)
 {
-	if (p->user != NULL) {
-		usm_remove_user(p->user);
-		p->user->next = p->user->prev = NULL;
-	}
+	usm_remove_user(p->user);
+	p->user->next = p->user->prev = NULL;
+}
+
+static void
+library_leave(struct snmp_peer *p)
+{
+	assert(at_work == p);
+	at_work = NULL;
+	if (p->user != NULL)
+		usm_park(p);
 }
 
 static void
@@ -215,19 +235,19 @@ user_create(struct snmp_peer *p)
 	if (usm_create_user_from_session(ss) != SNMPERR_SUCCESS)
 		return false;
 	p->user = usm_get_user(ss->securityEngineID, ss->securityEngineIDLen, ss->securityName);
-	usm_park(p);
+	if (p->user != NULL)
+		usm_park(p);
 	return p->user != NULL;
 }
 
 /* ---- sending */
-
-static bool ask_send(struct ask *a);
 
 static void
 ask_ready(struct ask *a, enum ask_outcome outcome)
 {
 	struct snmp *s = a->peer->s;
 
+	assert(a->flying && outcome != ASK_OPEN);
 	event_del(a->timer);
 	a->serial = 0;
 	a->outcome = outcome;
@@ -238,6 +258,14 @@ ask_ready(struct ask *a, enum ask_outcome outcome)
 	*s->ready_tail = a;
 	s->ready_tail = &a->next_ready;
 	event_active(s->finish, EV_TIMEOUT, 0);
+}
+
+static void
+count_request(struct snmp_peer *p)
+{
+	p->s->counters.requests++;
+	if (p->budget != NULL)
+		p->budget->requests++;
 }
 
 /* From inside the library: notes only. A Report comes twice, the second time with its PDU. */
@@ -252,8 +280,11 @@ answer_cb(int op, netsnmp_session *ss, int reqid, netsnmp_pdu *pdu, void *magic)
 		return 1;
 	for (a = p->asks; a != NULL && (a->serial == 0 || a->serial != (uintptr_t)magic); a = a->next)
 		;
-	if (op == NETSNMP_CALLBACK_OP_RESEND)
+	if (op == NETSNMP_CALLBACK_OP_RESEND) {
+		resent_by_library = true;
+		count_request(p);
 		return 0;
+	}
 	if (a == NULL)
 		return 1;
 	if (op == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE && pdu != NULL) {
@@ -313,12 +344,12 @@ rtt_sample(struct ask *a)
 		*r = (struct rtt){ true, ms, ms / 2 };
 }
 
-static void
+static bool
 arm(struct ask *a, long ms)
 {
 	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
 
-	event_add(a->timer, &tv);
+	return event_add(a->timer, &tv) == 0;
 }
 
 /* The library tests "strictly later" in its own time: a second look a little after, when it does not agree yet. */
@@ -330,15 +361,16 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	a->outcome = ASK_OPEN;
-	usm_use(p);
+	library_enter(p);
 	snmp_sess_timeout(p->session);
-	usm_park(p);
+	library_leave(p);
 	/* Another one of the same peer may have run out as well. */
 	for (struct ask *b = p->asks; b != NULL; b = b->next)
 		if (b->flying && !b->ready && b->serial != 0 && b->outcome != ASK_OPEN)
 			ask_ready(b, b->outcome);
-	if (!a->ready)
-		arm(a, 5);
+	/* No question may hang: neither by a library that has forgotten it nor by a timer that cannot be set. */
+	if (!a->ready && (mono_since(a->given_up, mono_now()) > LIBRARY_LATE_MS || !arm(a, 5)))
+		ask_ready(a, ASK_LOST);
 }
 
 static netsnmp_pdu *
@@ -354,8 +386,9 @@ pdu_of(struct ask *a)
 		pdu->version = SNMP_VERSION_3;
 		pdu->securityModel = SNMP_SEC_MODEL_USM;
 		pdu->securityLevel = SNMP_SEC_LEVEL_NOAUTH;
-		pdu->securityName = strdup("");
 		pdu->securityNameLen = 0;
+		if ((pdu->securityName = strdup("")) == NULL)
+			goto no_memory;
 		return pdu;
 	}
 	if (a->command == ASK_BULK) {
@@ -367,65 +400,87 @@ pdu_of(struct ask *a)
 
 		for (size_t k = 0; k < a->oids[i].n; k++)
 			name[k] = a->oids[i].v[k];
-		snmp_add_null_var(pdu, name, a->oids[i].n);
+		if (snmp_add_null_var(pdu, name, a->oids[i].n) == NULL)
+			goto no_memory;
 	}
 	if (cred->version == SNMP_V3) {
-		if (a->context != NULL && (pdu->contextName = strdup(a->context)) != NULL)
+		if (a->context != NULL) {
+			if ((pdu->contextName = strdup(a->context)) == NULL)
+				goto no_memory;
 			pdu->contextNameLen = strlen(a->context);
+		}
 	} else {
 		const char *c = a->community != NULL ? a->community : cred->community;
 
-		pdu->community = (u_char *)strdup(c);
+		if ((pdu->community = (u_char *)strdup(c)) == NULL)
+			goto no_memory;
 		pdu->community_len = strlen(c);
 	}
 	return pdu;
+no_memory:
+	snmp_free_pdu(pdu);
+	return NULL;
 }
 
-/* One datagram. false: the library does not want to send it. */
-static bool
+/* One datagram. ASK_OPEN: it is on its way; else why there is none: the budget, or (ASK_UNSENT) the library or our memory. */
+static enum ask_outcome
 ask_send(struct ask *a)
 {
 	struct snmp_peer *p = a->peer;
 	netsnmp_session *ss = snmp_sess_session(p->session);
 	netsnmp_pdu *pdu;
+	int64_t left = INT64_MAX;
 	long ms;
 	int id;
 
+	assert(a->flying && !a->ready && a->n > 0 && a->n <= ASK_OIDS);
+	if (p->budget != NULL) {
+		left = mono_since(mono_now(), p->budget->until);
+		if (left <= 0)
+			return ASK_LATE;
+		if (p->budget->requests >= p->budget->max_requests)
+			return ASK_SPENT;
+	}
 	a->probing = p->cred->version == SNMP_V3 && ss->securityEngineIDLen == 0;
 	if (p->cred->version == SNMP_V3 && !a->probing && !user_create(p))
-		return false;
+		return ASK_UNSENT;
 	if ((pdu = pdu_of(a)) == NULL)
-		return false;
+		return ASK_UNSENT;
 	a->outcome = ASK_OPEN;
 	a->report = a->report_engine = false;
 	a->errstat = a->errindex = 0;
 	ms = rto_ms(a);
+	ms = left < ms ? (long)left : ms;	/* a try at the end of the time allowed is a short one */
 	ss->timeout = ms * 1000;
 	ss->retries = 0;
 	ss->flags |= SNMP_FLAGS_DONT_PROBE;	/* or it asks for the engine by itself, and waits */
 	a->serial = 0;				/* a callback from inside the call is a failure that the return value tells, too */
 	if (++serials == 0)
 		serials = 1;
-	usm_use(p);
+	library_enter(p);
 	id = snmp_sess_async_send(p->session, pdu, answer_cb, (void *)serials);
-	usm_park(p);
+	library_leave(p);
 	if (id == 0) {
 		snmp_free_pdu(pdu);
-		return false;
+		return ASK_UNSENT;
 	}
+	count_request(p);
+	if (!arm(a, ms + 1))
+		return ASK_UNSENT;	/* with serial 0: whatever comes is not taken for an answer */
 	a->serial = serials;
 	a->reqid = id;
 	a->sent = mono_now();
-	p->s->counters.requests++;
-	arm(a, ms + 1);
-	return true;
+	a->given_up = mono_add(a->sent, ms);
+	return ASK_OPEN;
 }
 
 static void
 ask_go(struct ask *a)
 {
-	if (!ask_send(a))
-		ask_ready(a, ASK_UNSENT);
+	enum ask_outcome o = ask_send(a);
+
+	if (o != ASK_OPEN)
+		ask_ready(a, o);
 }
 
 static void
@@ -456,6 +511,8 @@ ask_judge(struct ask *a)
 
 	if (a->outcome == ASK_LOST) {
 		p->s->counters.timeouts++;
+		if (p->budget != NULL)
+			p->budget->timeouts++;
 		if (++a->timeouts < p->tries) {
 			if (a->timeouts == TRIES - 1 && p->cred->version == SNMP_V3 && !a->probing && !a->reprobed) {
 				a->reprobed = true;	/* a replaced switch does not understand the old engine ID */
@@ -509,6 +566,7 @@ finish_cb(evutil_socket_t fd, short what, void *arg)
 		if ((s->ready = a->next_ready) == NULL)
 			s->ready_tail = &s->ready;
 		a->ready = false;
+		assert(a->outcome != ASK_OPEN);
 		ask_judge(a);
 	}
 	if (s->ready != NULL)
@@ -545,11 +603,29 @@ ask_again(struct ask *a)
 static void
 ask_free(struct ask *a)
 {
-	event_free(a->timer);
+	if (a->timer != NULL)
+		event_free(a->timer);
 	vars_free(a);
 	free(a->community);
 	free(a->context);
 	a->drop(a);
+}
+
+void
+ask_discard(struct ask *a)
+{
+	assert(!a->flying && !a->ready);
+	ask_free(a);
+}
+
+enum snmp_result
+ask_result(const struct ask *a)
+{
+	static const enum snmp_result of[] = { [ASK_LOST] = SNMP_TIMED_OUT, [ASK_REFUSED] = SNMP_DENIED, [ASK_LATE] = SNMP_LATE,
+		[ASK_SPENT] = SNMP_SPENT, [ASK_UNSENT] = SNMP_UNSENT };
+
+	assert(a->outcome >= ASK_LOST && a->outcome < nitems(of));
+	return of[a->outcome];
 }
 
 void
@@ -559,13 +635,13 @@ ask_end(struct ask *a, enum snmp_result r)
 	snmp_done_fn *done = a->done;
 	void *arg = a->arg;
 
+	assert(a->flying && !a->ready && p->in_flight > 0);
 	for (struct ask **at = &p->asks; *at != NULL; at = &(*at)->next)
 		if (*at == a) {
 			*at = a->next;
 			break;
 		}
-	if (a->flying)
-		p->in_flight--;
+	p->in_flight--;
 	ask_free(a);
 	peer_pump(p);
 	done(arg, r);			/* may free the peer */
@@ -718,19 +794,26 @@ is_ours(const struct ask *a, const struct look *l)
 	    (l->pdu == SNMP_MSG_RESPONSE && l->n_community == strlen(c) && memcmp(l->community, c, l->n_community) == 0);
 }
 
-static void
+/* false: the library made nothing of it. */
+static bool
 hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n)
 {
+	bool took = false;
+
 	current.p = datagram;
 	current.n = n;
+	resent_by_library = false;
 	netsnmp_large_fd_setfd(p->s->fd[family], &p->s->fds);
-	usm_use(p);
+	library_enter(p);
 	snmp_sess_read2(p->session, &p->s->fds);
-	usm_park(p);
+	library_leave(p);
 	netsnmp_large_fd_clr(p->s->fd[family], &p->s->fds);
 	for (struct ask *a = p->asks; a != NULL; a = a->next)
-		if (a->flying && !a->ready && a->serial != 0 && a->outcome != ASK_OPEN)
+		if (a->flying && !a->ready && a->serial != 0 && a->outcome != ASK_OPEN) {
 			ask_ready(a, a->outcome);
+			took = true;
+		}
+	return took || resent_by_library;
 }
 
 static void
@@ -739,7 +822,7 @@ datagram_in(struct snmp *s, int family, const struct sockaddr_storage *ss, const
 	static long long last;
 	struct ip_port at;
 	struct look l;
-	bool known = false, matched = false, used = false;
+	bool known = false, matched = false, read = false, used = false;
 
 	if (!came_from(ss, &at)) {
 		s->counters.strays++;
@@ -767,17 +850,22 @@ datagram_in(struct snmp *s, int family, const struct sockaddr_storage *ss, const
 			wanted = is_ours(a, &l);
 		}
 		if (wanted) {
-			used = true;
-			hand_over(f->peer, family, p, n);
+			read = true;
+			used = hand_over(f->peer, family, p, n) || used;
 		}
 	}
-	if (matched && !used) {
+	if (used)
+		return;
+	if (read && l.version != SNMP_VERSION_3)
+		s->counters.malformed++;	/* its head is right and the rest is not */
+	else if (matched) {
 		char text[IP_TEXT];
 
 		s->counters.mismatched++;
 		if (log_limit(&last))
-			log_warnx("reply from %s with another version or community than ours dropped", ip_port_text(&at, 161, text));
-	} else if (!used)
+			log_warnx("%s: reply dropped: another version, community, user or kind than was asked for",
+			    ip_port_text(&at, 161, text));
+	} else
 		s->counters.strays++;
 }
 
@@ -848,6 +936,7 @@ struct snmp *
 snmp_new(struct event_base *base)
 {
 	struct snmp *s = calloc(1, sizeof *s);
+	bool deaf = false;
 
 	if (s == NULL)
 		return NULL;
@@ -860,9 +949,10 @@ snmp_new(struct event_base *base)
 	s->rx = malloc((size_t)BATCH * DATAGRAM);
 	s->finish = event_new(base, -1, 0, finish_cb, s);
 	for (int i = 0; i < 2; i++)
-		if (s->fd[i] >= 0 && (s->readable[i] = event_new(base, s->fd[i], EV_READ | EV_PERSIST, readable_cb, s)) != NULL)
-			event_add(s->readable[i], NULL);
-	if ((s->fd[0] < 0 && s->fd[1] < 0) || s->rx == NULL || s->finish == NULL) {
+		if (s->fd[i] >= 0 && ((s->readable[i] = event_new(base, s->fd[i], EV_READ | EV_PERSIST, readable_cb, s)) == NULL ||
+		    event_add(s->readable[i], NULL) < 0))
+			deaf = true;
+	if (deaf || (s->fd[0] < 0 && s->fd[1] < 0) || s->rx == NULL || s->finish == NULL) {
 		snmp_free(s);
 		return NULL;
 	}
@@ -1011,17 +1101,18 @@ struct snmp_peer *
 snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_from, size_t n_reply_from,
     const struct conf_credential *cred, const char **why)
 {
-	const char *none;
 	netsnmp_session t;
 	netsnmp_transport *transport;
 	struct snmp_peer *p;
 	char empty[] = "";
 
-	if (why == NULL)
-		why = &none;
-	*why = "out of memory";
+	*why = NULL;
 	if ((to->ip.family != 4 && to->ip.family != 6) || s->fd[to->ip.family == 6] < 0) {
 		*why = "no socket of this address family";
+		return NULL;
+	}
+	if (to->ip.family == 6 && to->ip.b[0] == 0xfe && (to->ip.b[1] & 0xc0) == 0x80) {
+		*why = "a link-local address names no interface: use a global one";
 		return NULL;
 	}
 	if (cred->version == SNMP_V3 ? cred->user == NULL : cred->community == NULL) {
@@ -1036,7 +1127,6 @@ snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_f
 	if (cred->version == SNMP_V3) {
 		if ((*why = session_v3(s, &t, cred)) != NULL)
 			return NULL;
-		*why = "out of memory";
 	} else {
 		t.version = cred->version == SNMP_V1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
 		t.community = (u_char *)(cred->community != NULL ? cred->community : empty);
@@ -1084,6 +1174,20 @@ snmp_peer_tries(struct snmp_peer *p, unsigned n)
 }
 
 void
+snmp_peer_budget(struct snmp_peer *p, struct snmp_budget *b)
+{
+	p->budget = b;
+}
+
+void
+snmp_peer_forget(struct snmp_peer *p)
+{
+	assert(p->in_flight == 0);
+	if (p->cred->version == SNMP_V3)
+		engine_forget(p);
+}
+
+void
 snmp_peer_free(struct snmp_peer *p)
 {
 	struct snmp *s;
@@ -1120,7 +1224,7 @@ const char *
 snmp_result_text(enum snmp_result r)
 {
 	static const char *const text[] = { "answered", "no answer", "refused (user, password or level)", "the agent misbehaves",
-		"too many rows or too much time" };
+		"more rows than allowed", "no time left", "more requests needed than allowed", "not sent (out of memory?)" };
 
 	return (unsigned)r < nitems(text) ? text[r] : "?";
 }
@@ -1175,7 +1279,7 @@ get_answered(struct ask *a)
 	size_t got = 0;
 
 	if (a->outcome != ASK_ANSWERED) {
-		ask_end(a, a->outcome == ASK_LOST ? SNMP_TIMED_OUT : a->outcome == ASK_REFUSED ? SNMP_DENIED : SNMP_BROKEN);
+		ask_end(a, ask_result(a));
 		return;
 	}
 	if (a->errstat != 0) {
@@ -1211,14 +1315,17 @@ get_drop(struct ask *a)
 	free(a);
 }
 
-void
+bool
 snmp_get(struct snmp_peer *p, const uint32_t *const *oids, const size_t *oid_lens, size_t n, snmp_varbind_fn *each,
     snmp_done_fn *done, void *arg)
 {
 	struct get *g = calloc(1, sizeof *g);
 
-	if (g == NULL || !ask_init(&g->ask, p))
-		fatal("out of memory");
+	assert(n > 0 && n <= ASK_OIDS);
+	if (g == NULL || !ask_init(&g->ask, p)) {
+		free(g);
+		return false;
+	}
 	g->ask.answered = get_answered;
 	g->ask.drop = get_drop;
 	g->ask.each = each;
@@ -1233,4 +1340,5 @@ snmp_get(struct snmp_peer *p, const uint32_t *const *oids, const size_t *oid_len
 	}
 	get_fill(g);
 	ask_start(&g->ask);
+	return true;
 }

@@ -8,7 +8,7 @@
 
 enum { ASK_OIDS = 16 };
 enum ask_command { ASK_GET, ASK_NEXT, ASK_BULK };
-enum ask_outcome { ASK_OPEN, ASK_ANSWERED, ASK_LOST, ASK_REFUSED, ASK_UNSENT };
+enum ask_outcome { ASK_OPEN, ASK_ANSWERED, ASK_LOST, ASK_REFUSED, ASK_LATE, ASK_SPENT, ASK_UNSENT };
 
 struct ask_oid { uint32_t v[OID_MAX]; size_t n; };
 
@@ -21,7 +21,7 @@ struct ask {
 	struct event		*timer;
 	uintptr_t		 serial;	/* of the last datagram; 0: not in the library's hands */
 	long			 reqid;
-	struct mono		 sent;
+	struct mono		 sent, given_up;	/* the datagram left; its time-out */
 	bool			 flying, ready, probing, reprobed, resynced;
 	unsigned		 timeouts;	/* in a row */
 	enum ask_outcome	 outcome;
@@ -47,13 +47,19 @@ struct ask {
 /* What a peer has learned to stand. */
 struct peer_habits { unsigned varbinds; bool varbinds_cut, no_bulk, bulk_works; unsigned good; };
 
+/* false: out of memory; the ask is still the caller's. */
 bool			 ask_init(struct ask *a, struct snmp_peer *p);
+/* Takes back what ask_init() and ask_context() made, and calls `drop`: for an ask that was never started. */
+void			 ask_discard(struct ask *a);
+/* What an outcome other than ASK_ANSWERED means to the asker. */
+enum snmp_result	 ask_result(const struct ask *a);
 void			 ask_start(struct ask *a);	/* queue it */
 void			 ask_again(struct ask *a);	/* from `answered`: the (changed) question goes out at once */
 /* From `answered`: frees the ask (by `drop`), starts the next of the queue, then tells the asker. Nothing of it may be touched afterwards. */
 void			 ask_end(struct ask *a, enum snmp_result r);
-struct peer_habits	*ask_habits(struct ask *a);
+struct peer_habits	*ask_habits(struct ask *a);	/* of its peer, to be changed */
 enum snmp_version	 ask_version(const struct ask *a);
+/* A v3 context, or what follows the community; NULL or "": none. false: out of memory. */
 bool			 ask_context(struct ask *a, const char *context);
 void			 ask_misbehaved(struct ask *a);	/* counts */
 /* The varbinds of the answer, one by one: *at starts NULL-ed; false at the end. Unusable ones (OID out of range) come as type 0xff. */

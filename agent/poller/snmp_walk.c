@@ -1,14 +1,15 @@
 /* agent/poller/snmp_walk.c: walks columns of a table side by side, and ends whatever the agent does (threat-model.md P1, P7). */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "poller/snmp_inner.h"
 
 enum { VARBINDS_MAX = 40, VARBINDS_MIN = 1, ERR_TOOBIG = 1, ERR_NOSUCHNAME = 2, COLUMNS = 8, REPLY_OCTETS = 1400, HEAD_OCTETS = 120 };
 
 struct column {
 	struct ask_oid	prefix, cursor;
+	uint32_t	rows;
 	bool		ended, broken, retry, retried;
 };
 
@@ -16,9 +17,8 @@ struct walk {
 	struct ask	ask;		/* first */
 	struct column	col[COLUMNS];
 	size_t		n, asked[COLUMNS], row_octets;
-	uint32_t	rows, max_rows, max_ms;
-	struct mono	started;
-	bool		running, next_only, single;
+	uint32_t	max_rows;
+	bool		next_only, single, full;
 };
 
 static void
@@ -99,11 +99,11 @@ column_take(struct walk *w, struct column *c, const struct varbind *v)
 		column_end(c, true);
 		return;
 	}
-	if (v->type == VB_END_OF_MIB || v->type == VB_NO_OBJECT || v->type == VB_NO_INSTANCE || v->oid_len <= c->prefix.n ||
-	    memcmp(v->oid, c->prefix.v, c->prefix.n * sizeof *v->oid) != 0) {
+	if (v->type == VB_END_OF_MIB || v->type == VB_NO_OBJECT || v->type == VB_NO_INSTANCE) {
 		column_end(c, false);
 		return;
 	}
+	/* Before the end of the column is looked for: what lies in front of it does not end it (P1). */
 	if (oid_compare(v, &c->cursor) <= 0) {
 		ask_misbehaved(&w->ask);
 		if (c->retried || w->ask.command == ASK_NEXT)
@@ -113,9 +113,18 @@ column_take(struct walk *w, struct column *c, const struct varbind *v)
 		return;
 	}
 	c->retry = false;
+	if (v->oid_len <= c->prefix.n || memcmp(v->oid, c->prefix.v, c->prefix.n * sizeof *v->oid) != 0) {
+		column_end(c, false);
+		return;
+	}
+	if (c->rows == w->max_rows) {
+		w->full = true;
+		return;
+	}
+	assert(v->oid_len <= OID_MAX);
 	c->cursor.n = v->oid_len;
 	memcpy(c->cursor.v, v->oid, v->oid_len * sizeof *v->oid);
-	w->rows++;
+	c->rows++;
 	w->ask.each(w->ask.arg, v);
 }
 
@@ -127,7 +136,8 @@ walk_take(struct walk *w)
 	struct varbind v;
 	size_t i = 0;
 
-	for (; w->rows < w->max_rows && ask_next_varbind(&r, &v); i++) {
+	assert(w->ask.n > 0);
+	for (; !w->full && ask_next_varbind(&r, &v); i++) {
 		struct column *c = &w->col[w->asked[i % w->ask.n]];
 
 		if (w->ask.command == ASK_NEXT && i >= w->ask.n)
@@ -138,8 +148,8 @@ walk_take(struct walk *w)
 	return i > 0;
 }
 
-/* An error status. false: there is no way on. */
-static bool
+/* An error status: a smaller question, or the column that cannot be read is left out. */
+static void
 walk_error(struct walk *w)
 {
 	struct ask *a = &w->ask;
@@ -148,22 +158,14 @@ walk_error(struct walk *w)
 	if (a->errstat == ERR_TOOBIG && a->command == ASK_BULK && a->repetitions > 1) {
 		h->varbinds_cut = true;
 		habits_halve(h);
-		return true;
-	}
-	if (a->command == ASK_BULK) {
+	} else if (a->command == ASK_BULK)
 		w->next_only = true;
-		return true;
-	}
-	if (a->errstat != ERR_TOOBIG && a->errindex >= 1 && (size_t)a->errindex <= a->n) {
+	else if (a->errstat != ERR_TOOBIG && a->errindex >= 1 && (size_t)a->errindex <= a->n)
 		column_end(&w->col[w->asked[a->errindex - 1]], a->errstat != ERR_NOSUCHNAME);
-		return true;
-	}
-	if (a->n > 1) {
+	else if (a->n > 1)
 		w->single = true;
-		return true;
-	}
-	column_end(&w->col[w->asked[0]], a->errstat != ERR_NOSUCHNAME);
-	return true;
+	else
+		column_end(&w->col[w->asked[0]], a->errstat != ERR_NOSUCHNAME);
 }
 
 static void
@@ -172,20 +174,13 @@ walk_answered(struct ask *a)
 	struct walk *w = (struct walk *)a;
 	bool broken = false;
 
-	if (!w->running) {
-		w->running = true;
-		w->started = a->sent;
-	}
 	if (a->outcome != ASK_ANSWERED) {
-		ask_end(a, a->outcome == ASK_LOST ? SNMP_TIMED_OUT : a->outcome == ASK_REFUSED ? SNMP_DENIED : SNMP_BROKEN);
+		ask_end(a, ask_result(a));
 		return;
 	}
-	if (a->errstat != 0) {
-		if (!walk_error(w)) {
-			ask_end(a, SNMP_BROKEN);
-			return;
-		}
-	} else if (!walk_take(w)) {
+	if (a->errstat != 0)
+		walk_error(w);
+	else if (!walk_take(w)) {
 		ask_misbehaved(a);
 		if (a->command != ASK_BULK) {	/* an empty answer, even to the smallest question */
 			ask_end(a, SNMP_BROKEN);
@@ -197,13 +192,13 @@ walk_answered(struct ask *a)
 	else if (w->next_only && !ask_habits(a)->bulk_works)
 		ask_habits(a)->no_bulk = true;	/* GETNEXT works where GETBULK never did */
 	walk_fill(w);
-	if (a->n == 0) {
+	if (w->full)
+		ask_end(a, SNMP_TOO_MANY);
+	else if (a->n == 0) {
 		for (size_t i = 0; i < w->n; i++)
 			broken = broken || w->col[i].broken;
 		ask_end(a, broken ? SNMP_BROKEN : SNMP_DONE);
-	} else if (w->rows >= w->max_rows || mono_since(w->started, mono_now()) > w->max_ms)
-		ask_end(a, SNMP_TOO_MANY);
-	else
+	} else
 		ask_again(a);
 }
 
@@ -213,22 +208,26 @@ walk_drop(struct ask *a)
 	free(a);
 }
 
-void
+bool
 snmp_walk(struct snmp_peer *p, const struct snmp_walk *spec, snmp_varbind_fn *each, snmp_done_fn *done, void *arg)
 {
 	struct walk *w = calloc(1, sizeof *w);
 
-	if (w == NULL || !ask_init(&w->ask, p) || !ask_context(&w->ask, spec->context))
-		fatal("out of memory");
+	assert(spec->n > 0 && spec->n <= COLUMNS);
+	if (w == NULL)
+		return false;
+	w->ask.drop = walk_drop;
+	if (!ask_init(&w->ask, p) || !ask_context(&w->ask, spec->context)) {
+		ask_discard(&w->ask);
+		return false;
+	}
 	w->ask.answered = walk_answered;
 	w->ask.lost_one = walk_lost_one;
-	w->ask.drop = walk_drop;
 	w->ask.each = each;
 	w->ask.done = done;
 	w->ask.arg = arg;
 	w->row_octets = spec->row_octets;
 	w->max_rows = spec->max_rows;
-	w->max_ms = spec->max_ms;
 	for (; w->n < spec->n && w->n < COLUMNS; w->n++) {
 		struct column *c = &w->col[w->n];
 
@@ -238,4 +237,5 @@ snmp_walk(struct snmp_peer *p, const struct snmp_walk *spec, snmp_varbind_fn *ea
 	}
 	walk_fill(w);
 	ask_start(&w->ask);
+	return true;
 }
