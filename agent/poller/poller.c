@@ -1,153 +1,352 @@
-/* agent/poller/poller.c: the poller process: when each switch is polled, and what the engine is told. */
+/* agent/poller/poller.c: the poller process: when each switch is polled, and what the engine is told.
+ * A switch waits for its time, then in a queue, then is polled. Whoever did not answer last time queues in a lane of its own, and
+ * a poll that waits for a first answer gives its slot back: dead switches delay no live one (threat-model.md P8). */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/random.h>
 
 #include "base/log.h"
 #include "base/num.h"
+#include "poller/due.h"
 #include "poller/poll.h"
 #include "poller/report.h"
 #include "proc/child.h"
 
-enum { TICK_MS = 100, STARTS_PER_TICK = 64, RUNNING_MAX = 500 };
+enum { TICK_MS = 100, COUNTERS_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000 };
+
+enum lane { LANE_LIVE, LANE_SILENT, LANE_N };
+/* The slots of each lane, and how many polls start in a tick: neither the switches nor we get all at once. */
+static const struct { unsigned slots, per_tick; } lanes[LANE_N] = { { 500, 64 }, { 500, 32 } };
 
 struct conf_ref { struct conf *conf; size_t users; };
 struct sw {
-	struct sw		*next;
+	TAILQ_ENTRY(sw)		 all;
+	TAILQ_ENTRY(sw)		 line;		/* in a queue, or among the running */
+	struct sw		*next;		/* in the bucket */
+	enum { SW_WAITS, SW_QUEUED, SW_RUNS } place;
+	enum lane		 lane;		/* while queued */
+	struct event		*due;
 	struct conf_ref		*ref;
 	const struct conf_switch *conf;
-	struct poll		*poll;
+	struct poll		*poll;		/* NULL: not needed yet, or there was no memory */
 	struct rowset		 last;
 	struct msg_report	 head;		/* of the last report */
-	struct mono		 due;
+	struct mono		 began;
 	bool			 reported, known, again, keep, ping, dead;
 	uint32_t		 pings;
 };
+TAILQ_HEAD(line, sw);
+
 static struct poller {
 	struct event_base	*base;
 	struct event		*tick;
 	struct snmp		*snmp;
 	struct chan		*engine;
-	struct sw		*all;
-	uint64_t		 epoch;
-	unsigned		 running;
+	struct line		 all, queue[LANE_N], running;
+	struct sw		**buckets;	/* by key; their number is a power of two */
+	size_t			 n_buckets;
+	uint64_t		 epoch, dropped;
+	unsigned		 n_running;
+	bool			 unreported, configured;
+	struct mono		 counters_at;
+	struct snmp_counters	 told;
 } poller;
+
+/* The key is a hash already; its remainder has chosen this poller. */
+static struct sw **
+bucket_of(uint64_t key)
+{
+	return &poller.buckets[(key ^ key >> 32) & (poller.n_buckets - 1)];
+}
+
+static struct sw *
+sw_find(uint64_t key)
+{
+	struct sw *w = poller.n_buckets > 0 ? *bucket_of(key) : NULL;
+
+	while (w != NULL && w->conf->key != key)
+		w = w->next;
+	return w;
+}
+
+/* ---- waiting, queued, running: w->place changes here only */
+
+static void
+sw_leave(struct sw *w)
+{
+	switch (w->place) {
+	case SW_WAITS:
+		event_del(w->due);
+		break;
+	case SW_QUEUED:
+		TAILQ_REMOVE(&poller.queue[w->lane], w, line);
+		break;
+	case SW_RUNS:
+		assert(poller.n_running > 0);
+		TAILQ_REMOVE(&poller.running, w, line);
+		poller.n_running--;
+		break;
+	}
+	w->place = SW_WAITS;
+}
+
+static void
+sw_queue(struct sw *w)
+{
+	sw_leave(w);
+	w->place = SW_QUEUED;
+	w->lane = w->dead ? LANE_SILENT : LANE_LIVE;
+	TAILQ_INSERT_TAIL(&poller.queue[w->lane], w, line);
+}
+
+static void
+due_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	sw_queue(arg);
+}
+
+static void
+sw_wait(struct sw *w, int64_t ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	assert(ms >= 0);
+	sw_leave(w);
+	if (event_add(w->due, &tv) < 0)
+		sw_queue(w);		/* early is better than never */
+}
+
+static void
+sw_run(struct sw *w)
+{
+	sw_leave(w);
+	w->place = SW_RUNS;
+	TAILQ_INSERT_TAIL(&poller.running, w, line);
+	poller.n_running++;
+}
+
+/* ---- what the engine is told */
 
 static void
 report(struct sw *w, const struct rowset *now)
 {
-	if (poller.engine == NULL)
-		return;
+	w->reported = w->reported && poller.engine != NULL;
 	w->head.snapshot = !w->reported;
-	w->head.sequence++;
-	w->reported = report_put(poller.engine, &w->head, &w->last, now) == 0;
+	if (poller.engine != NULL) {
+		w->head.sequence++;
+		w->reported = report_put(poller.engine, &w->head, &w->last, now) == 0;
+	}
+	poller.unreported = poller.unreported || !w->reported;	/* a report not put whole is followed by a snapshot */
 }
+
+/* Whoever the engine has not, or not wholly, heard of: again, from what was known last. */
+static void
+report_again(void)
+{
+	struct sw *w;
+
+	if (!poller.unreported)
+		return;
+	poller.unreported = false;
+	TAILQ_FOREACH(w, &poller.all, all) {
+		if (w->reported || !w->known || w->place == SW_RUNS)
+			continue;
+		if (chan_busy(poller.engine)) {
+			poller.unreported = true;
+			return;
+		}
+		report(w, &w->last);
+	}
+}
+
+/* ---- polls */
 
 static void
 schedule(struct sw *w)
 {
-	int64_t interval = (int64_t)w->conf->poll_interval_s * 1000, wall = wall_now().us / 1000;
-	int64_t wait = interval - (wall - (int64_t)(w->conf->key % (uint64_t)interval)) % interval;
+	w->ping = w->dead && !w->again;
+	if (w->again)
+		sw_queue(w);
+	else
+		sw_wait(w, w->dead ? due_ping(w->pings, w->conf->poll_interval_s) :
+		    due_poll(w->conf->key, w->conf->poll_interval_s, w->began, mono_now()));
+	w->again = false;
+}
 
-	w->ping = w->dead;
-	if (w->dead) {
-		wait = w->pings == 0 ? 30000 : w->pings == 1 ? 60000 : w->pings == 2 ? 120000 : 300000;
-		wait = wait < interval ? wait : interval;
+/* Memory was out: this poll never was, and says nothing about the switch. */
+static void
+sw_dropped(struct sw *w)
+{
+	static long long last;
+
+	poller.dropped++;
+	if (log_limit(&last))
+		log_warnx("%s: not polled: out of memory (%" PRIu64 " polls so far)", w->conf->name, poller.dropped);
+	sw_wait(w, DROPPED_MS);
+}
+
+/* `missed` counts every asking without an answer, pings too: three of them are the alarm (P8). */
+static void
+head_set(struct sw *w, const struct poll_result *r, bool ping)
+{
+	struct msg_report *h = &w->head;
+
+	h->missed = r->tables == NULL ? h->missed + 1 : 0;
+	h->state = (uint8_t)(ping && h->state != 0 ? h->state : r->state);
+	h->key = w->conf->key;
+	h->epoch = poller.epoch;
+	h->started = r->started;
+	h->finished = r->finished;
+	h->requests = r->requests;
+	h->timeouts = r->timeouts;
+	h->complete = r->tables != NULL ? (uint8_t)tables_complete(r->tables) : 0;
+	h->uptime_cs = r->tables != NULL ? tables_uptime_cs(r->tables) : 0;
+	h->dropped_rows = r->tables != NULL ? tables_dropped(r->tables) : 0;
+	snprintf(h->credential, sizeof h->credential, "%s", r->credential != NULL ? r->credential : "");
+	snprintf(h->error, sizeof h->error, "%s", r->error != NULL ? r->error : "");
+}
+
+/* false: out of memory; what was known stays, and nothing of it is newly confirmed. */
+static bool
+rows_take(struct sw *w, const struct tables *t)
+{
+	struct rowset now = { 0 };
+	struct row_ref row;
+	size_t at = 0;
+
+	if (report_rows(t, &w->last, &now) < 0) {
+		w->head.complete = 0;
+		w->head.state = SWITCH_INCOMPLETE;
+		snprintf(w->head.error, sizeof w->head.error, "poll: out of memory");
+		return false;
 	}
-	if (w->again) {
-		wait = 0;
-		w->ping = w->again = false;
-	}
-	w->due = mono_add(mono_now(), wait);
+	for (w->head.fdb_rows = 0; rowset_next(&now, &at, &row);)
+		w->head.fdb_rows += row.n > 0 && row.p[0] == ROW_FDB;
+	report(w, &now);
+	rowset_free(&w->last);
+	w->last = now;
+	return true;
 }
 
 static void
 poll_done(void *arg, const struct poll_result *r)
 {
 	struct sw *w = arg;
-	struct rowset now = { 0 };
 	bool ping = w->ping;
 
-	poller.running--;
+	assert(w->place == SW_RUNS);
+	sw_leave(w);
+	if (r->dropped) {
+		sw_dropped(w);
+		return;
+	}
 	if (ping && r->state == SWITCH_OK) {	/* it is back */
 		w->again = true;
+		w->dead = false;
 		schedule(w);
 		return;
 	}
-	w->dead = r->tables == NULL;
+	w->dead = r->state == SWITCH_UNREACHABLE;
 	w->pings = ping ? w->pings + 1 : 0;
-	w->head.missed = w->dead ? w->head.missed + 1 : 0;
-	w->head.state = (uint8_t)(ping && w->head.state != 0 ? w->head.state : r->state);
-	w->head.key = w->conf->key;
-	w->head.epoch = poller.epoch;
-	w->head.started = r->started;
-	w->head.finished = r->finished;
-	w->head.requests = r->requests;
-	w->head.timeouts = r->timeouts;
-	w->head.complete = r->tables != NULL ? (uint8_t)tables_complete(r->tables) : 0;
-	w->head.uptime_cs = r->tables != NULL ? tables_uptime_cs(r->tables) : 0;
-	w->head.dropped_rows = r->tables != NULL ? tables_dropped(r->tables) : 0;
-	snprintf(w->head.credential, sizeof w->head.credential, "%s", r->credential != NULL ? r->credential : "");
-	snprintf(w->head.error, sizeof w->head.error, "%s", r->error != NULL ? r->error : "");
+	head_set(w, r, ping);
 	w->known = true;
-	if (r->tables != NULL && report_rows(r->tables, &w->last, &now) == 0) {
-		size_t at = 0;
-		struct row_ref row;
-
-		for (w->head.fdb_rows = 0; rowset_next(&now, &at, &row);)
-			w->head.fdb_rows += row.n > 0 && row.p[0] == ROW_FDB;
-		report(w, &now);
-		rowset_free(&w->last);
-		w->last = now;		/* a report not put whole is followed by a snapshot */
-	} else
+	if (r->tables == NULL || !rows_take(w, r->tables))
 		report(w, &w->last);
 	tables_free(r->tables);
 	schedule(w);
 }
 
 static void
+sw_start(struct sw *w)
+{
+	if (w->poll == NULL && (w->poll = poll_new(poller.snmp, w->ref->conf, w->conf, poll_done, w)) == NULL) {
+		sw_dropped(w);
+		return;
+	}
+	assert(!poll_running(w->poll));
+	sw_run(w);
+	w->began = mono_now();
+	if (w->ping)
+		poll_ping(w->poll);
+	else
+		poll_start(w->poll);
+}
+
+/* In order of arrival, as far as there are slots. */
+static void
+start_queued(void)
+{
+	unsigned used[LANE_N] = { 0 };
+	struct sw *w;
+
+	TAILQ_FOREACH(w, &poller.running, line)
+		used[poll_waiting(w->poll) ? LANE_SILENT : LANE_LIVE]++;
+	for (enum lane l = 0; l < LANE_N; l++)
+		for (unsigned i = 0; i < lanes[l].per_tick && used[l] < lanes[l].slots && poller.n_running < RUNNING_MAX; i++, used[l]++) {
+			if ((w = TAILQ_FIRST(&poller.queue[l])) == NULL)
+				break;
+			sw_start(w);
+		}
+}
+
+/* What was dropped at the door is counted, and said when there is more of it. */
+static void
+tell_counters(struct mono now)
+{
+	const struct snmp_counters *c = snmp_counters(poller.snmp), *t = &poller.told;
+
+	if (mono_since(poller.counters_at, now) < COUNTERS_MS)
+		return;
+	poller.counters_at = now;
+	if (c->mismatched == t->mismatched && c->malformed == t->malformed && c->unsent == t->unsent && c->strays == t->strays)
+		return;
+	poller.told = *c;
+	log_info("since the start: %" PRIu64 " requests, %" PRIu64 " replies; dropped: %" PRIu64 " not from whom was asked or too late, %"
+	    PRIu64 " of another version or community, %" PRIu64 " malformed; %" PRIu64 " datagrams not taken by the system", c->requests,
+	    c->replies, c->strays, c->mismatched, c->malformed, c->unsent);
+}
+
+static void
 tick_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct timeval tv = { 0, TICK_MS * 1000 };
-	struct mono now = mono_now();
-	unsigned started = 0;
 
 	(void)fd, (void)what, (void)arg;
-	event_add(poller.tick, &tv);
-	for (struct sw *w = poller.all; w != NULL && poller.engine != NULL && !chan_busy(poller.engine); w = w->next) {
-		if (!w->reported && w->known && !poll_running(w->poll))
-			report(w, &w->last);
-		if (started >= STARTS_PER_TICK || poller.running >= RUNNING_MAX || poll_running(w->poll) || mono_since(w->due, now) < 0)
-			continue;
-		started++;
-		poller.running++;
-		w->due = mono_add(now, 3600000);
-		if (w->ping)
-			poll_ping(w->poll);
-		else
-			poll_start(w->poll);
-	}
+	if (event_add(poller.tick, &tv) < 0)
+		fatal("out of memory");		/* nothing would ever be polled again */
+	tell_counters(mono_now());
+	if (poller.engine == NULL || chan_busy(poller.engine))
+		return;
+	report_again();
+	start_queued();
 }
 
 static void
 engine_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, int fd)
 {
 	uint64_t key = get_u64(body);
+	struct sw *w = body->bad ? NULL : sw_find(key);
 
 	(void)arg, (void)c, (void)fd;
-	for (struct sw *w = poller.all; w != NULL; w = w->next) {
-		if (body->bad || w->conf->key != key || (type != MSG_RESYNC && type != MSG_POLL_NOW))
-			continue;
-		w->reported = w->reported && type != MSG_RESYNC;
-		w->again = poll_running(w->poll);
-		if (!w->again) {
-			w->ping = false;
-			w->due = mono_now();
-		}
+	if (w == NULL || (type != MSG_RESYNC && type != MSG_POLL_NOW))
+		return;
+	if (type == MSG_RESYNC) {
+		w->reported = false;
+		poller.unreported = true;
 	}
+	if (w->place == SW_RUNS) {
+		w->again = true;
+		return;
+	}
+	w->ping = w->ping && type == MSG_RESYNC;	/* an order is worth more than one datagram */
+	if (w->place == SW_WAITS)
+		sw_queue(w);
 }
 
 static void
@@ -163,6 +362,7 @@ peer_came(void *arg, enum peer_role role, unsigned index, int fd)
 {
 	static const struct chan_ops ops = { engine_message, engine_closed, NULL };
 	struct buf b = { 0 };
+	struct sw *w;
 
 	(void)arg, (void)index, (void)role;
 	chan_free(poller.engine);
@@ -171,9 +371,12 @@ peer_came(void *arg, enum peer_role role, unsigned index, int fd)
 	put_u64(&b, poller.epoch);
 	chan_put(poller.engine, MSG_HELLO, &b);
 	buf_free(&b);
-	for (struct sw *w = poller.all; w != NULL; w = w->next)
+	TAILQ_FOREACH(w, &poller.all, all)
 		w->reported = false;
+	poller.unreported = true;
 }
+
+/* ---- configuration */
 
 static bool
 same(const struct sw *w, const struct conf *nc, const struct conf_switch *n)
@@ -207,21 +410,106 @@ ref_drop(struct conf_ref *r)
 	}
 }
 
+/* To another configuration of the same switch, or to its first. An open poll ends without a word. */
 static void
 sw_bind(struct sw *w, struct conf_ref *ref, const struct conf_switch *c)
 {
-	if (w->poll != NULL) {
-		poller.running -= poll_running(w->poll);
-		poll_free(w->poll);
+	sw_leave(w);
+	poll_free(w->poll);
+	w->poll = NULL;
+	if (w->ref != NULL)
 		ref_drop(w->ref);
-	}
 	w->ref = ref;
 	ref->users++;
 	w->conf = c;
 	w->ping = w->again = w->dead = false;
-	w->due = mono_now();
-	if ((w->poll = poll_new(poller.snmp, ref->conf, c, poll_done, w)) == NULL)
-		fatal("out of memory");
+	w->pings = w->head.missed = 0;
+	sw_queue(w);
+}
+
+static void
+sw_free(struct sw *w)
+{
+	sw_leave(w);
+	for (struct sw **at = bucket_of(w->conf->key); *at != NULL; at = &(*at)->next)
+		if (*at == w) {
+			*at = w->next;
+			break;
+		}
+	TAILQ_REMOVE(&poller.all, w, all);
+	poll_free(w->poll);
+	rowset_free(&w->last);
+	ref_drop(w->ref);
+	event_free(w->due);
+	free(w);
+}
+
+/* NULL: out of memory. */
+static struct sw *
+sw_new(struct conf_ref *ref, const struct conf_switch *c)
+{
+	struct sw *w = calloc(1, sizeof *w), **bucket;
+
+	if (w == NULL || (w->due = evtimer_new(poller.base, due_cb, w)) == NULL) {
+		free(w);
+		return NULL;
+	}
+	sw_bind(w, ref, c);
+	bucket = bucket_of(c->key);
+	w->next = *bucket;
+	*bucket = w;
+	TAILQ_INSERT_TAIL(&poller.all, w, all);
+	return w;
+}
+
+/* Buckets for `n` switches; without memory those there are have to do. false: there are none. */
+static bool
+buckets_make(size_t n)
+{
+	size_t want = 16;
+	struct sw **buckets, *w;
+
+	while (want < n)
+		want *= 2;
+	if (want <= poller.n_buckets || (buckets = calloc(want, sizeof *buckets)) == NULL)
+		return poller.n_buckets > 0;
+	free(poller.buckets);
+	poller.buckets = buckets;
+	poller.n_buckets = want;
+	TAILQ_FOREACH(w, &poller.all, all) {
+		struct sw **bucket = bucket_of(w->conf->key);
+
+		w->next = *bucket;
+		*bucket = w;
+	}
+	return true;
+}
+
+static void
+switches_take(struct conf *c, struct conf_ref *ref)
+{
+	struct sw *w, *next;
+
+	for (size_t i = 0; i < c->n_switches; i++) {
+		const struct conf_switch *n = &c->switches[i];
+
+		if ((w = sw_find(n->key)) == NULL) {
+			if ((w = sw_new(ref, n)) == NULL && !poller.configured)
+				fatal("out of memory");
+			if (w == NULL)
+				log_error("%s: not polled until the next reload: out of memory", n->name);
+		} else if (!same(w, c, n))
+			sw_bind(w, ref, n);
+		if (w != NULL)
+			w->keep = true;
+	}
+	for (w = TAILQ_FIRST(&poller.all); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, all);
+		if (!w->keep)
+			sw_free(w);
+		else
+			w->keep = false;
+	}
 }
 
 static int
@@ -231,41 +519,15 @@ configure(void *arg, const void *p, size_t n)
 	struct conf_ref *ref = calloc(1, sizeof *ref);
 
 	(void)arg;
-	if (c == NULL || ref == NULL) {
+	if (c == NULL || ref == NULL || !buckets_make(c->n_switches)) {
 		conf_free(c);
 		free(ref);
 		return -EBADMSG;
 	}
 	*ref = (struct conf_ref){ c, 1 };
-	for (size_t i = 0; i < c->n_switches; i++) {
-		struct sw *w = poller.all;
-
-		while (w != NULL && w->conf->key != c->switches[i].key)
-			w = w->next;
-		if (w == NULL) {
-			if ((w = calloc(1, sizeof *w)) == NULL)
-				fatal("out of memory");
-			w->next = poller.all;
-			poller.all = w;
-			sw_bind(w, ref, &c->switches[i]);
-		} else if (!same(w, c, &c->switches[i]))
-			sw_bind(w, ref, &c->switches[i]);
-		w->keep = true;
-	}
-	for (struct sw **at = &poller.all, *w; (w = *at) != NULL;) {
-		if (w->keep) {
-			w->keep = false;
-			at = &w->next;
-			continue;
-		}
-		*at = w->next;
-		poller.running -= poll_running(w->poll);
-		poll_free(w->poll);
-		rowset_free(&w->last);
-		ref_drop(w->ref);
-		free(w);
-	}
+	switches_take(c, ref);
 	ref_drop(ref);
+	poller.configured = true;
 	child_ready();
 	return 0;
 }
@@ -277,10 +539,16 @@ poller_main(unsigned index)
 	struct timeval tv = { 0, TICK_MS * 1000 };
 
 	(void)index;
+	TAILQ_INIT(&poller.all);
+	TAILQ_INIT(&poller.running);
+	for (enum lane l = 0; l < LANE_N; l++)
+		TAILQ_INIT(&poller.queue[l]);
+	poller.counters_at = mono_now();
 	if ((poller.base = event_base_new()) == NULL || (poller.snmp = snmp_new(poller.base)) == NULL ||
 	    (poller.tick = event_new(poller.base, -1, 0, tick_cb, NULL)) == NULL ||
 	    getrandom(&poller.epoch, sizeof poller.epoch, 0) != (ssize_t)sizeof poller.epoch)
 		fatal("the poller cannot start");
-	event_add(poller.tick, &tv);
+	if (event_add(poller.tick, &tv) < 0)
+		fatal("the poller cannot start");
 	return child_run(poller.base, &ops, NULL);
 }

@@ -1,0 +1,28 @@
+/* agent/poller/due.c: phases by monotonic time, so that no step of the wall clock moves a poll (threat-model.md R8, S5). */
+#include "poller/due.h"
+
+#include <assert.h>
+
+#include "base/num.h"
+
+int64_t
+due_poll(uint64_t key, uint32_t interval_s, struct mono began, struct mono now)
+{
+	int64_t interval = (int64_t)interval_s * 1000, phase, next;
+
+	assert(interval > 0 && began.ms >= 0 && mono_since(began, now) >= 0);
+	phase = (int64_t)(key % (uint64_t)interval);
+	next = began.ms - began.ms % interval + phase;
+	if (next <= began.ms)
+		next += interval;
+	return next > now.ms ? next - now.ms : 0;
+}
+
+int64_t
+due_ping(unsigned pings, uint32_t interval_s)
+{
+	static const int64_t wait_ms[] = { 30000, 60000, 120000, 300000 };
+	int64_t wait = wait_ms[pings < nitems(wait_ms) ? pings : nitems(wait_ms) - 1], interval = (int64_t)interval_s * 1000;
+
+	return wait < interval ? wait : interval;
+}
