@@ -26,12 +26,11 @@ store_event_put(struct store *s, const struct event *e)
 	return rc;
 }
 
-/* The newest `limit` of what is asked for, told oldest first. */
+/* Oldest first, so that a reader that goes on after the last one he got misses none. */
 int
 store_events(struct store *s, struct wall since, uint32_t after, size_t limit, int (*each)(void *arg, const struct event *e), void *arg)
 {
-	sqlite3_stmt *q = db_prepare(s, "SELECT body FROM (SELECT sequence, body FROM event WHERE at >= ?1 AND sequence > ?2"
-	    " ORDER BY sequence DESC LIMIT ?3) ORDER BY sequence");
+	sqlite3_stmt *q = db_prepare(s, "SELECT body FROM event WHERE at >= ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3");
 	int rc;
 
 	if (q == NULL)

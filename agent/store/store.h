@@ -61,7 +61,7 @@ int	store_presence_put(struct store *s, uint32_t detection_id, const struct plac
 int	store_presences(struct store *s, uint32_t detection_id, int (*each)(void *arg, const struct place *at, struct wall from, struct wall to), void *arg);
 
 int	store_event_put(struct store *s, const struct event *e);
-/* Newest last; those after `since` (0: all) and with sequence > `after`, at most `limit`. */
+/* Oldest first; of those at or after `since` (0: all) and with sequence > `after` the first `limit`. */
 int	store_events(struct store *s, struct wall since, uint32_t after, size_t limit, int (*each)(void *arg, const struct event *e), void *arg);
 
 /* Outbox: rows per receiver, oldest first. */
