@@ -1,10 +1,10 @@
 /* agent/views/documents.c: detections and events as JSON, and the filters on them. */
 #include "views/documents.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/ip.h"
 #include "base/num.h"
 #include "base/ulid.h"
@@ -115,8 +115,58 @@ waiver_json(const struct detection *d)
 	    time_json(d->waived_until));
 }
 
+/* "+01:00" or "-05:30" at the end of a time: minutes east of UTC. False: none there. */
+static bool
+zone_read(const char *p, int *minutes)
+{
+	uint64_t h, m;
+	char hours[3], min[3];
+
+	if (strlen(p) != 6 || (p[0] != '+' && p[0] != '-') || p[3] != ':')
+		return false;
+	memcpy(hours, p + 1, 2);
+	memcpy(min, p + 4, 2);
+	hours[2] = min[2] = '\0';
+	if (num_parse(hours, 0, 23, &h) < 0 || num_parse(min, 0, 59, &m) < 0)
+		return false;
+	*minutes = (p[0] == '-' ? -1 : 1) * (int)(h * 60 + m);
+	return true;
+}
+
+int
+since_parse(const char *text, struct wall now, struct wall *out)
+{
+	char copy[40], again[WALL_TEXT];
+	struct wall t;
+	uint64_t back_ms;
+	int minutes = 0;
+	size_t n = strlen(text);
+
+	if (duration_parse(text, &back_ms) == 0) {
+		if (back_ms > (uint64_t)now.us / 1000)
+			return -EINVAL;
+		out->us = now.us - (int64_t)back_ms * 1000;
+		return 0;
+	}
+	if (n < 10 || n >= sizeof copy || text[0] < '0' || text[0] > '9')
+		return -EINVAL;
+	memcpy(copy, text, n + 1);
+	for (size_t i = 10; i < n; i++)
+		if (copy[i] == 't' || copy[i] == 'z')
+			copy[i] -= 32;
+	if (n > 16 && zone_read(copy + n - 6, &minutes))
+		copy[n - 6] = '\0';
+	if (wall_parse(copy, &t) < 0 || t.us <= 0)
+		return -EINVAL;
+	/* The system's parser takes 31 February for 3 March. */
+	if (strncmp(wall_text(t, again), copy, 10) != 0)
+		return -EINVAL;
+	out->us = t.us - (int64_t)minutes * 60 * 1000000;
+	return 0;
+}
+
 const char *
-filter_read(const json_t *o, struct filter *out)
+filter_read(const json_t *o, struct wall now, struct filter *out)
 {
 	const struct { const char *key, **text; unsigned *word, (*value)(const char *word); const char *wrong; } keys[] = {
 		{ "site", &out->site, NULL, NULL, "site: a text is wanted" },
@@ -146,8 +196,8 @@ filter_read(const json_t *o, struct filter *out)
 			return keys[i].wrong;
 	}
 	if ((v = json_object_get(o, "since")) != NULL && !json_is_null(v)) {
-		if (!json_is_string(v) || wall_parse(json_string_value(v), &since) < 0)
-			return "since: a time such as 2026-11-24T00:21:11Z or a date is wanted";
+		if (!json_is_string(v) || since_parse(json_string_value(v), now, &since) < 0)
+			return "since: a time such as 2026-11-24T00:21:11Z, a date, or a duration back such as 1h or 30d is wanted";
 		out->since_us = since.us;
 	}
 	return NULL;
@@ -230,6 +280,37 @@ event_json(const struct event *e)
 	json_object_set_new(o, "evidence", text_or_null(e->evidence));
 	json_object_set_new(o, "count", json_integer(e->count));
 	json_object_set_new(o, "text", text_or_null(e->text));
+	return o;
+}
+
+json_t *
+presence_json(const struct place *at, struct wall from, struct wall to)
+{
+	json_t *o = place_json(at);
+
+	json_object_set_new(o, "from", time_json(from));
+	json_object_set_new(o, "to", time_json(to));
+	return o;
+}
+
+void
+station_restricted(json_t *station, const struct detection *d, json_t *history)
+{
+	json_object_set_new(station, "detectionId", json_integer(d->id));
+	json_object_set_new(station, "presence", word_or_null(d->presence, presence_word));
+	json_object_set_new(station, "history", history);
+}
+
+json_t *
+absent_station_json(const struct detection *d, json_t *history)
+{
+	json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:[]}", "mac", mac_json(d->mac), "vendor", text_or_null(d->vendor), "location",
+	    location_json(&d->location), "firstSeen", time_json(d->first_seen), "lastSeen", time_json(d->last_seen), "sightings");
+
+	if (o != NULL)
+		station_restricted(o, d, history);
+	else
+		json_decref(history);
 	return o;
 }
 

@@ -1,10 +1,12 @@
 /* agent/views/views.c: the views role: questions from the control socket. Devices and events are read from the store
  * (read-only), the rest is asked of the engine, whose answers are passed on piece by piece. It decides nothing. */
+#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -17,10 +19,10 @@
 #include "store/store.h"
 #include "views/control.h"
 #include "views/documents.h"
+#include "views/stations.h"
 
-#define ENGINE_SILENT_S 65		/* a poll now may take 60 */
 #define EVENTS_DEFAULT 1000
-#define EVENTS_MAX 10000
+#define EVENTS_MAX 2000			/* of one answer: others wait while it is made */
 #define NO_ENGINE "the engine does not answer"
 
 struct views {
@@ -28,6 +30,7 @@ struct views {
 	struct conf		*conf;
 	struct control		*control;
 	struct store		*store;		/* NULL until the engine has made it */
+	struct stat		 store_file;	/* which one is open */
 	struct chan		*engine;
 	uint64_t		 refused;
 };
@@ -79,21 +82,28 @@ event_each(void *arg, const struct event *e)
 static int
 presence_each(void *arg, const struct place *at, struct wall from, struct wall to)
 {
-	json_t *list = arg;
-	char a[WALL_TEXT], b[WALL_TEXT];
-
-	json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:i, s:s, s:s}", "switch", at->switch_name, "ifIndex", (int)at->if_index,
-	    "port", at->port, "vlan", (int)at->vlan, "from", wall_text(from, a), "to", wall_text(to, b)));
-	return 0;
+	return json_array_append_new(arg, presence_json(at, from, to));
 }
 
+/* The engine may have moved a broken file aside and begun a new one: what is open must be what lies there. */
 static bool
 store_ready(struct views *v)
 {
-	if (v->store == NULL && store_open_reader(&v->store, v->conf->state_dir) < 0) {
+	char path[384];
+	struct stat st;
+	int n = snprintf(path, sizeof path, "%s/camtrapd.db", v->conf->state_dir);
+
+	if (n < 0 || (size_t)n >= sizeof path || stat(path, &st) < 0)
+		st = (struct stat){ 0 };
+	if (v->store != NULL && (st.st_ino != v->store_file.st_ino || st.st_dev != v->store_file.st_dev)) {
 		store_close(v->store);
 		v->store = NULL;
 	}
+	if (v->store == NULL && (st.st_ino == 0 || store_open_reader(&v->store, v->conf->state_dir) < 0)) {
+		store_close(v->store);
+		v->store = NULL;
+	}
+	v->store_file = st;
 	return v->store != NULL;
 }
 
@@ -153,12 +163,29 @@ answer_device(struct views *v, uint32_t id, const char *argument)
 	json_decref(c.list);
 }
 
+static int
+epoch_of(struct views *v, uint32_t *epoch)
+{
+	struct buf b = { 0 };
+	int rc = store_meta_get(v->store, "epoch", &b);
+	struct msg_in m = msg_in_of(b.p, b.len);
+
+	*epoch = get_u32(&m);
+	if (rc == 0 && !msg_in_done(&m))
+		rc = -EBADMSG;
+	buf_free(&b);
+	return rc;
+}
+
+/* Numbers count within an epoch: a reader who says which one he knows begins anew where state was lost. */
 static void
 answer_events(struct views *v, uint32_t id, const struct filter *f, const json_t *request)
 {
 	struct collect c = { .filter = f, .list = json_array() };
+	const json_t *known = json_object_get(request, "epoch");
 	json_t *doc;
 	json_int_t after = json_integer_value(json_object_get(request, "after")), limit = json_integer_value(json_object_get(request, "limit"));
+	uint32_t epoch;
 
 	if (limit <= 0)
 		limit = EVENTS_DEFAULT;
@@ -167,12 +194,20 @@ answer_events(struct views *v, uint32_t id, const struct filter *f, const json_t
 		send_error(v, id, "bad request: after or limit is out of range");
 		return;
 	}
+	if (store_failed(v, epoch_of(v, &epoch))) {
+		json_decref(c.list);
+		send_error(v, id, "the store cannot be read");
+		return;
+	}
+	if (json_is_integer(known) && json_integer_value(known) != epoch)
+		after = 0;
 	if (store_failed(v, store_events(v->store, (struct wall){ f->since_us }, (uint32_t)after, (size_t)limit, event_each, &c))) {
 		json_decref(c.list);
 		send_error(v, id, "the store cannot be read");
 		return;
 	}
 	if ((doc = list_document("events", c.list)) != NULL) {	/* where a reader goes on */
+		json_object_set_new(doc, "epoch", json_integer(epoch));
 		json_object_set_new(doc, "after", json_integer(c.seen > 0 ? (json_int_t)c.last : after));
 		json_object_set_new(doc, "more", json_boolean(c.seen == (size_t)limit));
 	}
@@ -181,20 +216,53 @@ answer_events(struct views *v, uint32_t id, const struct filter *f, const json_t
 
 /* ---- from the engine */
 
+/* What one client asked; a `find` keeps what its answer is joined with. */
 static void
-ask_engine(struct views *v, uint32_t id, uint32_t uid, const char *command, const char *argument, bool all)
+ask_engine(struct views *v, uint32_t id, const struct msg_query *q, unsigned seconds)
 {
-	struct msg_query q = { .id = id, .all = all, .uid = uid };
 	struct buf b = { 0 };
 
-	text_cut(q.command, sizeof q.command, command);
-	snprintf(q.argument, sizeof q.argument, "%s", argument);
-	msg_query_encode(&b, &q);
+	assert(q->id == id && seconds > 0);
+	msg_query_encode(&b, q);
 	if (v->engine == NULL || b.bad || chan_put(v->engine, MSG_QUERY, &b) < 0)
 		send_error(v, id, NO_ENGINE);
 	else
-		control_wait(v->control, id, ENGINE_SILENT_S);
+		control_wait(v->control, id, seconds);
 	buf_free(&b);
+}
+
+/* False: it was answered that it cannot be. */
+static bool
+find_begin(struct views *v, struct msg_query *q, const char *typed)
+{
+	struct stations *st;
+	bool failed;
+
+	find_argument(typed, q->argument);
+	if ((st = stations_new(store_ready(v) ? v->store : NULL, q->argument, q->all, &failed)) == NULL) {
+		send_error(v, q->id, failed && store_failed(v, -EIO) ? "the store cannot be read" : "out of memory");
+		return false;
+	}
+	control_keep(v->control, q->id, st, stations_free);
+	return true;
+}
+
+/* A piece of an answer to a client. */
+static void
+pass_on(struct views *v, uint32_t id, const void *p, size_t n, bool more)
+{
+	struct stations *st = control_kept(v->control, id);
+	struct buf out = { 0 };
+
+	if (st == NULL) {
+		control_send(v->control, id, p, n, more);
+		return;
+	}
+	stations_piece(st, v->store, p, n, &out);
+	if (out.bad)
+		log_warnx("out of memory: an answer is not whole");
+	control_send(v->control, id, out.p != NULL ? (const void *)out.p : "", out.len, more);
+	buf_free(&out);
 }
 
 static void
@@ -211,7 +279,7 @@ engine_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, in
 	id = get_u32(body);
 	more = get_u8(body);
 	if (type == MSG_ANSWER && !body->bad && more <= 1) {
-		control_send(v->control, id, body->p, msg_in_left(body), more == 1);
+		pass_on(v, id, body->p, msg_in_left(body), more == 1);
 		return;
 	}
 	v->refused++;
@@ -227,22 +295,45 @@ engine_closed(void *arg, struct chan *c)
 	chan_free(c);
 	if (v->engine == c)
 		v->engine = NULL;
+	control_give_up(v->control);	/* at once, not when their time is up */
 }
 
 static const struct chan_ops engine_ops = { engine_message, engine_closed, NULL };
 
 /* ---- requests */
 
-static const struct { const char *name; bool store; } commands[] = {
-	{ "devices", true }, { "device", true }, { "events", true },
-	{ "status", false }, { "switches", false }, { "find", false }, { "poll", false }, { "test", false },
+/* `seconds`: how long the engine may be silent; 0: it is not asked. */
+static const struct { const char *name; unsigned seconds; } commands[] = {
+	{ "devices", 0 }, { "device", 0 }, { "events", 0 },
+	{ "status", 20 }, { "switches", 20 }, { "find", 30 }, { "test", 20 }, { "poll", 65 },
 };
+
+static void
+command_run(struct views *v, uint32_t id, uint32_t uid, size_t command, const char *argument, const struct filter *f, const json_t *o)
+{
+	struct msg_query q = { .id = id, .uid = uid, .all = json_is_true(json_object_get(o, "all")) };
+
+	text_cut(q.command, sizeof q.command, commands[command].name);
+	text_cut(q.argument, sizeof q.argument, argument);
+	if (commands[command].seconds > 0) {
+		if (strcmp(q.command, "find") != 0 || find_begin(v, &q, argument))
+			ask_engine(v, id, &q, commands[command].seconds);
+	} else if (!store_ready(v))
+		send_error(v, id, "the store is not there yet");
+	else if (strcmp(q.command, "devices") == 0)
+		answer_devices(v, id, f);
+	else if (strcmp(q.command, "device") == 0)
+		answer_device(v, id, argument);
+	else
+		answer_events(v, id, f, o);
+}
 
 static void
 request_checked(struct views *v, uint32_t id, uint32_t uid, const json_t *o)
 {
 	const char *command = json_string_value(json_object_get(o, "command")), *wrong;
 	const char *argument = json_string_value(json_object_get(o, "argument"));
+	char text[200];
 	struct filter f;
 	size_t i = 0;
 
@@ -256,9 +347,7 @@ request_checked(struct views *v, uint32_t id, uint32_t uid, const json_t *o)
 		send_error(v, id, "bad request: the argument is longer than 255 octets");
 		return;
 	}
-	if ((wrong = filter_read(json_object_get(o, "filters"), &f)) != NULL) {
-		char text[160];
-
+	if ((wrong = filter_read(json_object_get(o, "filters"), wall_now(), &f)) != NULL) {
 		snprintf(text, sizeof text, "bad request: %s", wrong);
 		send_error(v, id, text);
 		return;
@@ -267,16 +356,8 @@ request_checked(struct views *v, uint32_t id, uint32_t uid, const json_t *o)
 		i++;
 	if (i == nitems(commands))
 		send_error(v, id, "bad request: unknown command");
-	else if (!commands[i].store)
-		ask_engine(v, id, uid, command, argument, json_is_true(json_object_get(o, "all")));
-	else if (!store_ready(v))
-		send_error(v, id, "the store is not there yet");
-	else if (strcmp(command, "devices") == 0)
-		answer_devices(v, id, &f);
-	else if (strcmp(command, "device") == 0)
-		answer_device(v, id, argument);
 	else
-		answer_events(v, id, &f, o);
+		command_run(v, id, uid, i, argument, &f, o);
 }
 
 static void
@@ -333,6 +414,7 @@ peer(void *arg, enum peer_role role, unsigned index, int fd)
 		return;
 	}
 	chan_free(v->engine);
+	control_give_up(v->control);	/* the one before has taken their questions with it */
 	if ((v->engine = chan_new(v->base, fd, &engine_ops, v)) == NULL)
 		log_warnx("out of memory: no channel to the engine");
 	store_close(v->store);		/* a new engine may have a new file */
