@@ -22,6 +22,8 @@ struct poll {
 	const struct conf_switch	*sw;
 	poll_done_fn			*done;
 	void				*arg;
+	snmp_varbind_fn			*tap;		/* NULL: nobody listens */
+	void				*tap_arg;
 	enum phase			 phase;
 	struct snmp_peer		*peer[CREDENTIALS_MAX];
 	size_t				 n, tried, order[CREDENTIALS_MAX], current;
@@ -52,6 +54,13 @@ poll_new(struct snmp *s, const struct conf *conf, const struct conf_switch *sw, 
 	*p = (struct poll){ .s = s, .conf = conf, .sw = sw, .done = done, .arg = arg, .works = -1 };
 	p->n = sw->credentials.n < CREDENTIALS_MAX ? sw->credentials.n : CREDENTIALS_MAX;
 	return p;
+}
+
+void
+poll_tap(struct poll *p, snmp_varbind_fn *each, void *arg)
+{
+	p->tap = each;
+	p->tap_arg = arg;
 }
 
 void
@@ -174,7 +183,11 @@ close_done(void *arg, enum snmp_result r)
 static void
 table_each(void *arg, const struct varbind *v)
 {
-	tables_put(((struct poll *)arg)->tables, v);
+	struct poll *p = arg;
+
+	if (p->tap != NULL)
+		p->tap(p->tap_arg, v);
+	tables_put(p->tables, v);
 }
 
 static void

@@ -24,6 +24,8 @@ typedef void poll_done_fn(void *arg, const struct poll_result *r);
 /* Borrows `sw` and `conf` (credentials). NULL: out of memory. */
 struct poll	*poll_new(struct snmp *s, const struct conf *conf, const struct conf_switch *sw, poll_done_fn *done, void *arg);
 void		 poll_free(struct poll *p);	/* an open poll ends without a call */
+/* Shows each object that is answered to a table, as it came, to `each` as well: for recording. */
+void		 poll_tap(struct poll *p, snmp_varbind_fn *each, void *arg);
 bool		 poll_running(const struct poll *p);	/* between the start and its call of `done` */
 /* The whole of poll_steps[], in at most poll_interval and max_rows / 10 + 200 requests (threat-model.md P1, P2): what is not
  * read by then is incomplete, with the reason. */
