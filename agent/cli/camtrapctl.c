@@ -19,42 +19,31 @@
 #define CONF_DEFAULT CAMTRAPD_SYSCONFDIR "/camtrapd.conf"
 #define SOCKET_DEFAULT "/run/camtrapd/control.sock"
 #define MIB_ROOT_DEFAULT "1.3.6.1.4.1.8072.9999.9999.7162"
-#define PAGE 10000			/* the most that views gives at once: the newest ones */
+#define PAGE 1000			/* events asked for at once */
 #define FOLLOW_S 2
+#define ARGUMENT_MAX 255
+
+struct command;
 
 struct ctl {
 	const char	*conf_path, *socket;	/* NULL: not said */
 	char		 socket_path[108];
 	enum format	 format;
+	const struct command *command;
 };
 
-static void
-usage(FILE *out)
-{
-	fprintf(out,
-	    "usage: camtrapctl [-c FILE | -s SOCKET] [--json | --csv] COMMAND\n"
-	    "  status                the daemon: switches, devices, outbox, latency\n"
-	    "  switches [NAME]       how each switch was polled\n"
-	    "  devices [--site S] [--switch S] [--vendor V] [--presence P] [--handling H] [--origin O] [--since T] [--severity S]\n"
-	    "  device ID             everything about one restricted device\n"
-	    "  find TEXT | --all     any station by MAC, part of a MAC, IP address or maker\n"
-	    "  events [--follow] [--since T]\n"
-	    "  poll SWITCH           poll now\n"
-	    "  test RECEIVER         send a test notification\n"
-	    "no daemon needed:\n"
-	    "  probe ADDRESS[:PORT]  one poll of one switch, explained\n"
-	    "  classify MAC          what would be said of such a device\n"
-	    "  mib                   CAMTRAPD-MIB with the configured root\n"
-	    "  -c, --config FILE     configuration (default " CONF_DEFAULT ")\n"
-	    "  -s, --socket SOCKET   control socket (default: run_dir of the configuration)\n"
-	    "      --json, --csv     for programs\n"
-	    "      --version, --help\n");
-}
+/* `run` returns the exit code and has said why; with EXIT_USAGE the command's usage is printed below that. */
+struct command {
+	const char	*name, *arguments, *help;
+	int		(*run)(struct ctl *c, int argc, char **argv);
+	int		 least, most;		/* arguments, for those without options */
+	bool		 has_csv;
+};
 
 static int
 wrong(const char *what)
 {
-	fprintf(stderr, "camtrapctl: %s; camtrapctl --help tells the commands\n", what);
+	fprintf(stderr, "camtrapctl: %s\n", what);
 	return EXIT_USAGE;
 }
 
@@ -65,108 +54,184 @@ complain(void *arg, const char *line)
 		fprintf(stderr, "%s\n", line);
 }
 
-/* False: it was said why. Without -c and -s a configuration that cannot be read is no mistake: its secrets may be root's. */
-static bool
+/* NULL with *status: a configuration that was named and is wrong (it was said why). Without -c one that cannot be read is no mistake: its
+ * secrets may be root's. */
+static struct conf *
+conf_of(const struct ctl *c, int *status)
+{
+	struct conf *conf = conf_load(c->conf_path != NULL ? c->conf_path : CONF_DEFAULT, complain, (void *)(uintptr_t)c->conf_path);
+
+	*status = conf == NULL && c->conf_path != NULL ? EXIT_REFUSED : EXIT_DONE;
+	return conf;
+}
+
+/* EXIT_DONE, or it was said why. */
+static int
 socket_find(struct ctl *c)
 {
 	struct conf *conf;
-	int n;
+	int n, status = EXIT_DONE;
 
 	if (c->socket != NULL)
 		n = snprintf(c->socket_path, sizeof c->socket_path, "%s", c->socket);
-	else if ((conf = conf_load(c->conf_path != NULL ? c->conf_path : CONF_DEFAULT, complain, (void *)(uintptr_t)c->conf_path)) != NULL) {
+	else if ((conf = conf_of(c, &status)) != NULL) {
 		n = snprintf(c->socket_path, sizeof c->socket_path, "%s/control.sock", conf->run_dir);
 		conf_free(conf);
-	} else if (c->conf_path != NULL)
-		return false;
-	else
+	} else
 		n = snprintf(c->socket_path, sizeof c->socket_path, "%s", SOCKET_DEFAULT);
-	if (n < 0 || (size_t)n >= sizeof c->socket_path) {
+	if (status == EXIT_DONE && (n < 0 || (size_t)n >= sizeof c->socket_path)) {
 		fprintf(stderr, "camtrapctl: the socket's path is longer than %zu octets\n", sizeof c->socket_path - 1);
-		return false;
+		status = EXIT_REFUSED;
 	}
-	return true;
+	return status;
 }
 
+/* Takes `request` over. */
 static int
-ask_and_print(struct ctl *c, const char *command, json_t *request)
+ask_and_print(struct ctl *c, json_t *request)
 {
-	int status;
+	int status = socket_find(c);
+	char why[WHY_MAX];
 	json_t *doc;
 
-	if (!socket_find(c)) {
+	if (status != EXIT_DONE) {
 		json_decref(request);
-		return EXIT_REFUSED;
-	}
-	if ((doc = client_ask(c->socket_path, request, &status)) == NULL)
 		return status;
-	status = render(command, doc, c->format);
+	}
+	if ((doc = client_ask(c->socket_path, request, &status, why)) == NULL) {
+		fprintf(stderr, "camtrapctl: %s\n", why);
+		return status;
+	}
+	status = render(c->command->name, doc, c->format);
 	json_decref(doc);
 	return status;
 }
 
 static int
-cmd_simple(struct ctl *c, int argc, char **argv, int least, int most)
+cmd_simple(struct ctl *c, int argc, char **argv)
 {
-	if (argc - 1 < least || argc - 1 > most)
-		return wrong(least > 0 ? "one argument is wanted" : "too many arguments");
-	if (argc > 1 && strlen(argv[1]) > 255)
+	const char *argument = argc > 1 ? argv[1] : "";
+
+	if (argc - 1 < c->command->least)
+		return wrong("an argument is missing");
+	if (argc - 1 > c->command->most)
+		return wrong("too many arguments");
+	if (argument[0] == '-')
+		return wrong("unknown option");
+	if (argc > 1 && argument[0] == '\0')
+		return wrong("the argument is empty");
+	if (strlen(argument) > ARGUMENT_MAX)
 		return wrong("the argument is longer than 255 octets");
-	return ask_and_print(c, argv[0], json_pack("{s:s, s:s}", "command", argv[0], "argument", argc > 1 ? argv[1] : ""));
+	return ask_and_print(c, json_pack("{s:s, s:s}", "command", c->command->name, "argument", argument));
+}
+
+static int
+cmd_device(struct ctl *c, int argc, char **argv)
+{
+	uint64_t id;
+
+	if (argc == 2 && num_parse(argv[1], 1, UINT32_MAX, &id) < 0)
+		return wrong("a device is named by its number (the first column of camtrapctl devices)");
+	return cmd_simple(c, argc, argv);
 }
 
 static int
 cmd_find(struct ctl *c, int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "--all") == 0)
-		return ask_and_print(c, "find", json_pack("{s:s, s:b}", "command", "find", "all", 1));
-	if (argc == 2 && argv[1][0] == '\0')
-		return wrong("an empty text finds nothing");
-	return cmd_simple(c, argc, argv, 1, 1);
+		return ask_and_print(c, json_pack("{s:s, s:b}", "command", "find", "all", 1));
+	return cmd_simple(c, argc, argv);
 }
 
-/* The newest events, oldest first; with `follow` those after the last one are asked for again and again. */
-static int
-events_run(struct ctl *c, json_t *filters, bool follow)
+/* ---- events, page by page */
+
+struct events {
+	struct ctl	*c;
+	json_t		*filters;
+	json_int_t	 after, epoch;		/* epoch 0: not known yet */
+	bool		 more;
+};
+
+/* The next page; NULL: why and status say it. After state was lost the numbers start anew, and so do we. */
+static json_t *
+events_next(struct events *e, int *status, char why[static WHY_MAX])
 {
-	json_t *all = json_array(), *doc, *list;
-	json_int_t after = 0;
-	int status = EXIT_DONE;
-	bool first = true, more;
+	json_t *request = json_pack("{s:s, s:O, s:I, s:i}", "command", "events", "filters", e->filters, "after", e->after, "limit", PAGE), *doc;
+	json_int_t epoch;
+
+	if (e->epoch != 0)
+		json_object_set_new(request, "epoch", json_integer(e->epoch));
+	if ((doc = client_ask(e->c->socket_path, request, status, why)) == NULL)
+		return NULL;
+	epoch = json_integer_value(json_object_get(doc, "epoch"));
+	if (e->epoch != 0 && epoch != e->epoch)
+		fprintf(stderr, "camtrapctl: the daemon lost its state: the events start anew (epoch %lld)\n", (long long)epoch);
+	e->epoch = epoch;
+	e->after = json_integer_value(json_object_get(doc, "after"));
+	e->more = json_is_true(json_object_get(doc, "more"));
+	return doc;
+}
+
+/* All there are, in one document. */
+static int
+events_all(struct events *e)
+{
+	json_t *all = json_array(), *doc;
+	char why[WHY_MAX];
+	int status;
 
 	for (;;) {
-		doc = client_ask(c->socket_path, json_pack("{s:s, s:O, s:I, s:i}", "command", "events", "filters", filters, "after", after,
-		    "limit", PAGE), &status);
-		if (doc == NULL)
-			break;
-		list = json_object_get(doc, "events");
-		if (json_is_integer(json_object_get(doc, "after")))
-			after = json_integer_value(json_object_get(doc, "after"));
-		more = json_is_true(json_object_get(doc, "more"));
-		if (follow && !first)
-			render_more_events(doc, c->format);
-		else
-			json_array_extend(all, list);
-		json_decref(doc);
-		if (more)
-			continue;
-		if (first) {
-			doc = json_pack("{s:i, s:O}", "version", 1, "events", all);
-			if (follow && c->format == FORMAT_JSON)
-				render_more_events(doc, c->format);	/* a document a line: it has no end */
-			else
-				status = render("events", doc, c->format);
-			fflush(stdout);
-			json_decref(doc);
-			first = false;
+		json_int_t epoch = e->epoch;
+
+		if ((doc = events_next(e, &status, why)) == NULL) {
+			fprintf(stderr, "camtrapctl: %s\n", why);
+			json_decref(all);
+			return status;
 		}
-		if (!follow)
+		if (epoch != 0 && epoch != e->epoch)
+			json_array_clear(all);
+		json_array_extend(all, json_object_get(doc, "events"));
+		if (!e->more)
 			break;
+		json_decref(doc);
+	}
+	json_object_set_new(doc, "events", all);
+	status = render("events", doc, e->c->format);
+	json_decref(doc);
+	return status;
+}
+
+/* Without end: a daemon that is away is waited for, once it has answered at all. */
+static int
+events_follow(struct events *e)
+{
+	char why[WHY_MAX];
+	bool first = true, away = false;
+	int status;
+
+	for (;;) {
+		json_t *doc = events_next(e, &status, why);
+
+		if (doc == NULL) {
+			if (first || status == EXIT_USAGE) {
+				fprintf(stderr, "camtrapctl: %s\n", why);
+				return status;
+			}
+			if (!away)
+				fprintf(stderr, "camtrapctl: %s; waiting for it\n", why);
+			away = true;
+		} else {
+			if (away)
+				fprintf(stderr, "camtrapctl: the daemon answers again\n");
+			away = false;
+			render_events(doc, e->c->format, first);
+			first = false;
+			json_decref(doc);
+			if (e->more)
+				continue;
+		}
 		sleep(FOLLOW_S);
 	}
-	json_decref(all);
-	json_decref(filters);
-	return status;
 }
 
 /* devices and events: filters as options. */
@@ -178,80 +243,139 @@ cmd_filtered(struct ctl *c, int argc, char **argv)
 		{ "handling", required_argument, NULL, 1 }, { "origin", required_argument, NULL, 1 },
 		{ "since", required_argument, NULL, 1 }, { "severity", required_argument, NULL, 1 },
 		{ "follow", no_argument, NULL, 2 }, { NULL, 0, NULL, 0 } };
-	bool events = strcmp(argv[0], "events") == 0, follow = false;
-	json_t *filters = json_object();
-	int o, at = 0;
+	bool events = strcmp(c->command->name, "events") == 0, follow = false;
+	struct events e = { .c = c, .filters = json_object() };
+	int o, at = 0, status = EXIT_DONE;
 
 	optind = 0;
-	while ((o = getopt_long(argc, argv, "", options, &at)) != -1) {
-		if (o == 1 && json_object_set_new(filters, options[at].name, json_string(optarg)) == 0)
-			continue;
-		if (o == 2 && events) {
+	while (status == EXIT_DONE && (o = getopt_long(argc, argv, "", options, &at)) != -1) {
+		if (o == 2 && events)
 			follow = true;
-			continue;
-		}
-		json_decref(filters);
-		return wrong("a wrong option");
+		else if (o == 2)
+			status = wrong("--follow is for events");
+		else if (o != 1)
+			status = EXIT_USAGE;		/* getopt said why */
+		else if (json_object_set_new(e.filters, options[at].name, json_string(optarg)) < 0)
+			status = wrong("a value that is not UTF-8");
 	}
-	if (optind != argc) {
-		json_decref(filters);
-		return wrong("too many arguments");
+	if (status == EXIT_DONE && optind != argc)
+		status = wrong("an argument that is no option");
+	if (status == EXIT_DONE && !events) {
+		status = ask_and_print(c, json_pack("{s:s, s:O}", "command", c->command->name, "filters", e.filters));
+	} else if (status == EXIT_DONE && (status = socket_find(c)) == EXIT_DONE) {
+		status = follow ? events_follow(&e) : events_all(&e);
 	}
-	if (!events)
-		return ask_and_print(c, argv[0], json_pack("{s:s, s:o}", "command", argv[0], "filters", filters));
-	if (!socket_find(c)) {
-		json_decref(filters);
-		return EXIT_REFUSED;
-	}
-	return events_run(c, filters, follow);
+	json_decref(e.filters);
+	return status;
+}
+
+/* ---- without the daemon */
+
+static int
+run_probe(struct ctl *c, int argc, char **argv)
+{
+	return cmd_probe(argc, argv, c->conf_path, c->format == FORMAT_JSON);
 }
 
 static int
-mib(const struct ctl *c)
+run_classify(struct ctl *c, int argc, char **argv)
 {
-	struct conf *conf = conf_load(c->conf_path != NULL ? c->conf_path : CONF_DEFAULT, complain, (void *)(uintptr_t)c->conf_path);
+	return cmd_classify(argc, argv, c->conf_path, c->format == FORMAT_JSON);
+}
+
+static int
+run_mib(struct ctl *c, int argc, char **argv)
+{
+	struct conf *conf;
 	int status;
 
-	if (conf == NULL && c->conf_path != NULL)
-		return EXIT_REFUSED;
+	(void)argv;
+	if (argc > 1)
+		return wrong("too many arguments");
+	if ((conf = conf_of(c, &status)) == NULL && status != EXIT_DONE)
+		return status;
 	status = cmd_mib(conf != NULL && conf->mib_root != NULL ? conf->mib_root : MIB_ROOT_DEFAULT);
 	conf_free(conf);
 	return status;
 }
 
-static int
-command(struct ctl *c, int argc, char **argv)
-{
-	static const struct { const char *name; int least, most; } simple[] = { { "status", 0, 0 }, { "switches", 0, 1 },
-		{ "device", 1, 1 }, { "poll", 1, 1 }, { "test", 1, 1 } };
-	uint64_t id;
+#define FILTERS "[--site S] [--switch S] [--vendor V] [--presence P]\n            [--handling H] [--origin O] [--since T] [--severity S]"
 
-	/* The form of the answer may also be said after the command. */
-	for (int i = 1; i < argc; i++) {
+static const struct command commands[] = {
+	{ "status", "", "the daemon: switches, first sweep, devices, receivers, latency", cmd_simple, 0, 0, true },
+	{ "switches", "[NAME]", "how each switch was polled", cmd_simple, 0, 1, true },
+	{ "devices", FILTERS, "restricted devices", cmd_filtered, 0, 0, true },
+	{ "device", "ID", "everything about one restricted device", cmd_device, 1, 1, true },
+	{ "find", "TEXT | --all", "any station by MAC, part of a MAC, IP address or maker", cmd_find, 1, 1, true },
+	{ "events", "[--follow] " FILTERS, "the event log", cmd_filtered, 0, 0, true },
+	{ "poll", "SWITCH", "poll now and wait for the result", cmd_simple, 1, 1, true },
+	{ "test", "RECEIVER", "send a test notification and wait for its acknowledgement", cmd_simple, 1, 1, true },
+	{ "probe", PROBE_ARGUMENTS, "one poll of one switch, explained; no daemon needed", run_probe, 0, 0, false },
+	{ "classify", CLASSIFY_ARGUMENTS, "what would be said of such a device; no daemon needed", run_classify, 0, 0, false },
+	{ "mib", "", "CAMTRAPD-MIB with the configured root; no daemon needed", run_mib, 0, 0, false },
+};
+
+static void
+usage(FILE *out)
+{
+	fprintf(out, "usage: camtrapctl [-c FILE | -s SOCKET] [--json | --csv] COMMAND\n");
+	for (size_t i = 0; i < nitems(commands); i++)
+		fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].help);
+	fprintf(out, "camtrapctl COMMAND --help tells its arguments. Options:\n"
+	    "  -c, --config FILE     configuration (default " CONF_DEFAULT ")\n"
+	    "  -s, --socket SOCKET   control socket (default: run_dir of the configuration)\n"
+	    "      --json, --csv     for programs\n"
+	    "      --version, --help\n");
+}
+
+static void
+usage_of(const struct command *command, FILE *out)
+{
+	fprintf(out, "usage: camtrapctl %s%s%s\n", command->name, command->arguments[0] != '\0' ? " " : "", command->arguments);
+}
+
+/* The form of the answer may also be said after the command. True: help was asked for. */
+static bool
+common_options(struct ctl *c, int *argc, char **argv)
+{
+	for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
 		bool json = strcmp(argv[i], "--json") == 0;
 
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
 		if (!json && strcmp(argv[i], "--csv") != 0)
 			continue;
 		c->format = json ? FORMAT_JSON : FORMAT_CSV;
-		memmove(&argv[i], &argv[i + 1], (size_t)(argc - i) * sizeof *argv);
-		argc--, i--;
+		memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i) * sizeof *argv);
+		(*argc)--, i--;
 	}
-	if (strcmp(argv[0], "probe") == 0)
-		return cmd_probe(argc, argv, c->conf_path, c->format == FORMAT_JSON);
-	if (strcmp(argv[0], "classify") == 0)
-		return cmd_classify(argc, argv, c->conf_path, c->format == FORMAT_JSON);
-	if (strcmp(argv[0], "mib") == 0)
-		return argc == 1 ? mib(c) : wrong("too many arguments");
-	if (strcmp(argv[0], "find") == 0)
-		return cmd_find(c, argc, argv);
-	if (strcmp(argv[0], "devices") == 0 || strcmp(argv[0], "events") == 0)
-		return cmd_filtered(c, argc, argv);
-	if (strcmp(argv[0], "device") == 0 && argc == 2 && num_parse(argv[1], 1, UINT32_MAX, &id) < 0)
-		return wrong("a device is named by its number");
-	for (size_t i = 0; i < nitems(simple); i++)
-		if (strcmp(argv[0], simple[i].name) == 0)
-			return cmd_simple(c, argc, argv, simple[i].least, simple[i].most);
-	return wrong("unknown command");
+	return false;
+}
+
+static int
+command_run(struct ctl *c, int argc, char **argv)
+{
+	char name[64];
+	int status;
+
+	for (size_t i = 0; i < nitems(commands); i++)
+		if (strcmp(argv[0], commands[i].name) == 0)
+			c->command = &commands[i];
+	if (c->command == NULL) {
+		fprintf(stderr, "camtrapctl: there is no command \"%s\"\n", argv[0]);
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (common_options(c, &argc, argv)) {
+		usage_of(c->command, stdout);
+		return EXIT_DONE;
+	}
+	snprintf(name, sizeof name, "camtrapctl: %s", c->command->name);
+	argv[0] = name;			/* getopt's messages begin with it */
+	status = c->format == FORMAT_CSV && !c->command->has_csv ? wrong("--csv: this command has no such form") : c->command->run(c, argc, argv);
+	if (status == EXIT_USAGE)
+		usage_of(c->command, stderr);
+	return status;
 }
 
 int
@@ -284,14 +408,16 @@ main(int argc, char **argv)
 			printf("camtrapctl %s\n", CAMTRAPD_VERSION);
 			return EXIT_DONE;
 		default:
+			usage(stderr);
 			return EXIT_USAGE;
 		}
 	}
 	if (optind == argc) {
+		fprintf(stderr, "camtrapctl: no command\n");
 		usage(stderr);
 		return EXIT_USAGE;
 	}
-	status = command(&c, argc - optind, argv + optind);
+	status = command_run(&c, argc - optind, argv + optind);
 	if (fflush(stdout) != 0 && errno != EPIPE) {
 		fprintf(stderr, "camtrapctl: standard output: %s\n", strerror(errno));
 		return EXIT_PARTIAL;

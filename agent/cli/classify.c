@@ -109,7 +109,10 @@ cmd_classify(int argc, char **argv, const char *conf_path, bool json)
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (o == 'j') {
 			json = true;
-		} else if (o < 0 || o > 4 || n == EVIDENCE_MAX) {
+		} else if (o < 0 || o > 4) {
+			return EXIT_USAGE;	/* getopt said why */
+		} else if (n == EVIDENCE_MAX) {
+			fprintf(stderr, "%s: more than %d texts\n", argv[0], EVIDENCE_MAX);
 			return EXIT_USAGE;
 		} else {
 			memset(&e[n], 0, sizeof e[n]);
@@ -120,7 +123,7 @@ cmd_classify(int argc, char **argv, const char *conf_path, bool json)
 		}
 	}
 	if (optind + 1 != argc || mac_parse(argv[optind], &mac) < 0) {
-		fprintf(stderr, "usage: camtrapctl classify MAC [--lldp TEXT] [--med-maker T] [--med-model T] [--dhcp-host T] [--dhcp-class T]\n");
+		fprintf(stderr, optind + 1 == argc ? "%s: \"%s\" is not a MAC address\n" : "%s: one MAC address is wanted\n", argv[0], argv[optind]);
 		return EXIT_USAGE;
 	}
 	if ((c = conf_for_classify(conf_path)) == NULL)
@@ -129,6 +132,8 @@ cmd_classify(int argc, char **argv, const char *conf_path, bool json)
 		goto out;
 	match = registry_lookup(r, mac);
 	v = identify(&c->policies, r, mac, e, n);
+	if (c->policies.n == 0)
+		fprintf(stderr, "camtrapctl: classify: no policy is in force, so nothing is restricted; -c FILE names a configuration with some\n");
 	status = classify_print(&v, mac, &match, e, n, json);
 out:
 	registry_free(r);

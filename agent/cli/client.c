@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/num.h"
+#include "base/text.h"
 
 #define SILENT_MS 70000
 
@@ -93,6 +94,7 @@ status_of_error(const char *text)
 	static const struct { const char *start; int status; } known[] = {
 		{ "the engine does not answer", EXIT_NO_DAEMON }, { "the store is not there", EXIT_NO_DAEMON }, { "no such", EXIT_NOTHING },
 		{ "no poll ended", EXIT_PARTIAL }, { "the store cannot be read", EXIT_PARTIAL }, { "out of memory", EXIT_PARTIAL },
+		{ "bad request", EXIT_USAGE },
 	};
 
 	for (size_t i = 0; i < nitems(known); i++)
@@ -102,20 +104,21 @@ status_of_error(const char *text)
 }
 
 static json_t *
-document_checked(const struct buf *in, int *status)
+document_checked(const struct buf *in, int *status, char why[static WHY_MAX])
 {
-	json_error_t where;
-	json_t *doc = json_loadb((const char *)in->p, in->len, 0, &where), *error;
+	json_t *doc = json_loadb((const char *)in->p, in->len, 0, NULL), *error;
 
 	if (doc == NULL) {
-		fprintf(stderr, "camtrapctl: the daemon's answer is not whole (%zu octets)\n", in->len);
+		snprintf(why, WHY_MAX, "the daemon's answer is not whole (%zu octets)", in->len);
 		*status = EXIT_PARTIAL;
 		return NULL;
 	}
 	error = json_object_get(doc, "error");
 	if (json_is_string(error) && json_object_size(doc) == 2) {
-		fprintf(stderr, "camtrapctl: %s\n", json_string_value(error));
-		*status = status_of_error(json_string_value(error));
+		const char *text = json_string_value(error);
+
+		text_clean(why, WHY_MAX, text, strlen(text));
+		*status = status_of_error(text);
 		json_decref(doc);
 		return NULL;
 	}
@@ -124,7 +127,7 @@ document_checked(const struct buf *in, int *status)
 }
 
 json_t *
-client_ask(const char *socket_path, json_t *request, int *status)
+client_ask(const char *socket_path, json_t *request, int *status, char why[static WHY_MAX])
 {
 	char *line = json_dumps(request, JSON_COMPACT);
 	struct buf in = { 0 };
@@ -139,10 +142,10 @@ client_ask(const char *socket_path, json_t *request, int *status)
 	if (rc >= 0 && in.len == 0)
 		rc = -ECONNRESET;
 	if (rc < 0) {
-		fprintf(stderr, "camtrapctl: the daemon does not answer on %s: %s\n", socket_path, strerror(-rc));
+		snprintf(why, WHY_MAX, "the daemon does not answer on %s: %s", socket_path, strerror(-rc));
 		*status = rc == -EACCES || rc == -EPERM ? EXIT_REFUSED : EXIT_NO_DAEMON;
 	} else {
-		doc = document_checked(&in, status);
+		doc = document_checked(&in, status, why);
 	}
 	if (fd >= 0)
 		close(fd);

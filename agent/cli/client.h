@@ -6,7 +6,9 @@
 /* camtrapctl's exit codes (contract.md). */
 enum { EXIT_DONE = 0, EXIT_NOTHING = 1, EXIT_USAGE = 2, EXIT_NO_DAEMON = 3, EXIT_REFUSED = 4, EXIT_PARTIAL = 5 };
 
-/* Sends `request` (taken over) and returns the document, which the caller owns. NULL: the reason was printed and *status is
- * the exit code. */
-json_t	*client_ask(const char *socket_path, json_t *request, int *status);
+#define WHY_MAX 256
+
+/* Sends `request` (taken over) and returns the document, which the caller owns. NULL: the reason is in `why` and *status is the
+ * exit code. */
+json_t	*client_ask(const char *socket_path, json_t *request, int *status, char why[static WHY_MAX]);
 #endif

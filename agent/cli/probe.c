@@ -1,4 +1,4 @@
-/* agent/cli/probe.c */
+/* agent/cli/probe.c: one poll with the poller's own code. */
 #include "cli/probe.h"
 
 #include <event2/event.h>
@@ -10,11 +10,13 @@
 
 #include "base/num.h"
 #include "base/text.h"
+#include "cli/client.h"
 #include "cli/probe_json.h"
+#include "cli/record.h"
+#include "cli/table.h"
 #include "config/conf.h"
 #include "poller/poll.h"
 
-enum { EXIT_FINE, EXIT_USAGE = 2, EXIT_SILENT = 3, EXIT_PARTIAL = 5 };
 #define SNMP_PORT 161
 #define TIMEOUT_S 120
 #define SECRET_MAX 255
@@ -23,6 +25,7 @@ struct probe {
 	struct event_base	*base;
 	struct poll		*poll;
 	struct event		*tick;
+	struct record		*record;	/* NULL: not wanted */
 	bool			 json, tty, done, timed_out;
 	int64_t			 timeout_ms;
 	struct mono		 started;
@@ -31,12 +34,9 @@ struct probe {
 };
 
 static int
-usage(const char *why)
+wrong(const char *why)
 {
-	if (why != NULL)
-		fprintf(stderr, "camtrapctl: probe: %s\n", why);
-	fprintf(stderr, "usage: camtrapctl probe [--community C | --community-file FILE | --credential NAME] [--timeout S] [--json] "
-	    "ADDRESS[:PORT]\n       CAMTRAPD_COMMUNITY in the environment is used where no credential is given\n");
+	fprintf(stderr, "camtrapctl: probe: %s\n", why);
 	return EXIT_USAGE;
 }
 
@@ -145,10 +145,10 @@ done(void *arg, const struct poll_result *r)
 	wipe_progress(p);
 	if (r->tables == NULL) {
 		fprintf(stderr, "camtrapctl: %s: %s\n", p->address, r->error != NULL ? r->error : "no answer");
-		p->status = EXIT_SILENT;
+		p->status = EXIT_NO_DAEMON;
 		return;
 	}
-	p->status = tables_complete(r->tables) == ROW_ALL ? EXIT_FINE : EXIT_PARTIAL;
+	p->status = tables_complete(r->tables) == ROW_ALL ? EXIT_DONE : EXIT_PARTIAL;
 	if (!p->json) {
 		summary(p, r);
 		if (r->error != NULL)
@@ -194,16 +194,18 @@ run(struct probe *p, const struct conf *conf, const struct conf_switch *sw)
 	if (p->base == NULL || (snmp = snmp_new(p->base)) == NULL || (p->poll = poll_new(snmp, conf, sw, done, p)) == NULL ||
 	    (p->tick = event_new(p->base, -1, EV_PERSIST, tick, p)) == NULL || event_add(p->tick, &often) < 0) {
 		fprintf(stderr, "camtrapctl: probe: cannot start: %m\n");
-		p->status = EXIT_SILENT;
+		p->status = EXIT_PARTIAL;
 	} else {
 		p->started = mono_now();
+		if (p->record != NULL)
+			poll_tap(p->poll, record_put, p->record);
 		poll_start(p->poll);
 		if (!p->done)
 			event_base_dispatch(p->base);
 		if (!p->done) {
 			wipe_progress(p);
 			fprintf(stderr, "camtrapctl: %s: not finished %s\n", p->address, p->timed_out ? "in the time allowed" : "");
-			p->status = EXIT_SILENT;
+			p->status = EXIT_PARTIAL;
 		}
 	}
 	if (p->tick != NULL)
@@ -215,81 +217,132 @@ run(struct probe *p, const struct conf *conf, const struct conf_switch *sw)
 	return p->status;
 }
 
-int
-cmd_probe(int argc, char **argv, const char *conf_path, bool json)
+/* What was typed. */
+struct options { const char *community, *community_file, *credential, *record; };
+
+static int
+options_read(struct probe *p, struct options *o, int argc, char **argv)
 {
 	static const struct option options[] = { { "community", required_argument, NULL, 'C' },
 		{ "community-file", required_argument, NULL, 'F' }, { "credential", required_argument, NULL, 'N' },
-		{ "config", required_argument, NULL, 'c' }, { "timeout", required_argument, NULL, 't' },
-		{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
-	struct probe p = { .json = json, .timeout_ms = TIMEOUT_S * 1000 };
-	struct conf_credential one = { .name = (char *)"probe", .version = SNMP_V2C };
-	struct conf small = { .credentials = &one, .n_credentials = 1 }, *file = NULL;
-	const struct conf *conf = &small;
-	char secret[SECRET_MAX + 1] = "", *name = NULL;
-	struct conf_switch sw = { .credentials = { &name, 1 }, .max_in_flight = 1, .max_rows = 262144, .poll_interval_s = 300,
-	    .pulse_interval_s = 60 };
-	const char *community = NULL, *community_file = NULL, *credential = NULL;
+		{ "timeout", required_argument, NULL, 't' }, { "record", required_argument, NULL, 'r' }, { NULL, 0, NULL, 0 } };
 	uint64_t seconds;
-	int c, status;
+	int c;
 
 	optind = 0;			/* starts anew, also for what GNU's keeps behind it */
-	while ((c = getopt_long(argc, argv, "c:", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		switch (c) {
 		case 'C':
-			community = optarg;
+			o->community = optarg;
 			break;
 		case 'F':
-			community_file = optarg;
+			o->community_file = optarg;
 			break;
 		case 'N':
-			credential = optarg;
+			o->credential = optarg;
 			break;
-		case 'c':
-			conf_path = optarg;
+		case 'r':
+			o->record = optarg;
 			break;
 		case 't':
 			if (num_parse(optarg, 1, 3600, &seconds) < 0)
-				return usage("--timeout: seconds, 1 to 3600");
-			p.timeout_ms = (int64_t)seconds * 1000;
-			break;
-		case 'j':
-			p.json = true;
+				return wrong("--timeout: seconds, 1 to 3600");
+			p->timeout_ms = (int64_t)seconds * 1000;
 			break;
 		default:
-			return usage(NULL);
+			return EXIT_USAGE;	/* getopt said why */
 		}
 	if (optind + 1 != argc)
-		return usage(optind < argc ? "one address only" : "no address");
-	if ((community != NULL) + (community_file != NULL) + (credential != NULL) > 1)
-		return usage("--community, --community-file and --credential exclude each other");
-	p.address = argv[optind];
-	if (ip_port_parse(p.address, SNMP_PORT, &sw.address) < 0)
-		return usage("not an address (names are not looked up)");
-	if (credential != NULL) {
+		return wrong(optind < argc ? "one address only" : "no address");
+	if ((o->community != NULL) + (o->community_file != NULL) + (o->credential != NULL) > 1)
+		return wrong("--community, --community-file and --credential exclude each other");
+	p->address = argv[optind];
+	return EXIT_DONE;
+}
+
+/* `one` becomes the credential, or *file the configuration that has it. EXIT_DONE, or it was said what is wrong. */
+static int
+credential_find(const struct options *o, const char *conf_path, struct conf_credential *one, char secret[static SECRET_MAX + 1],
+    struct conf **file)
+{
+	const char *community = o->community;
+
+	if (o->credential != NULL) {
 		if (conf_path == NULL)
-			return usage("--credential needs a configuration");
-		if ((file = conf_load(conf_path, complain, NULL)) == NULL)
-			return EXIT_USAGE;
-		if (conf_credential(file, credential) == NULL) {
-			fprintf(stderr, "camtrapctl: %s: no credential \"%s\"\n", conf_path, credential);
-			conf_free(file);
-			return EXIT_USAGE;
-		}
-		conf = file;
-		name = (char *)credential;
-	} else {
-		if (community_file != NULL && !first_line(community_file, secret))
-			return EXIT_USAGE;
-		if (community_file == NULL && community == NULL && (community = getenv("CAMTRAPD_COMMUNITY")) == NULL)
-			return usage("no credential");
-		one.community = community_file != NULL ? secret : (char *)community;
-		name = one.name;
+			conf_path = CAMTRAPD_SYSCONFDIR "/camtrapd.conf";
+		if ((*file = conf_load(conf_path, complain, NULL)) == NULL)
+			return EXIT_REFUSED;
+		if (conf_credential(*file, o->credential) != NULL)
+			return EXIT_DONE;
+		fprintf(stderr, "camtrapctl: %s: no credential \"%s\"\n", conf_path, o->credential);
+		return EXIT_REFUSED;
 	}
-	sw.name = (char *)p.address;
+	if (o->community_file != NULL) {
+		one->community = secret;
+		return first_line(o->community_file, secret) ? EXIT_DONE : EXIT_REFUSED;
+	}
+	if (community == NULL && (community = getenv("CAMTRAPD_COMMUNITY")) == NULL)
+		return wrong("no credential: --community-file FILE, --credential NAME or CAMTRAPD_COMMUNITY in the environment");
+	one->community = (char *)(uintptr_t)community;
+	return EXIT_DONE;
+}
+
+static void
+record_end(struct probe *p, const char *path)
+{
+	size_t objects, withheld;
+	int rc = record_write(p->record, path, &objects, &withheld);
+
+	if (rc < 0) {
+		fprintf(stderr, "camtrapctl: %s: %s\n", path, strerror(-rc));
+		p->status = EXIT_PARTIAL;
+		return;
+	}
+	fprintf(stderr, "camtrapctl: %s: %zu objects", path, objects);
+	if (withheld > 0)
+		fprintf(stderr, ", %zu left out because a secret is in them", withheld);
+	fprintf(stderr, "; names, addresses and MACs of your network are in it\n");
+}
+
+int
+cmd_probe(int argc, char **argv, const char *conf_path, bool json)
+{
+	struct probe p = { .json = json, .timeout_ms = TIMEOUT_S * 1000 };
+	struct conf_credential one = { .name = (char *)"probe", .version = SNMP_V2C };
+	struct conf small = { .credentials = &one, .n_credentials = 1 }, *file = NULL;
+	struct options o = { 0 };
+	const struct conf_credential *used;
+	char secret[SECRET_MAX + 1] = "", *name = one.name;
+	struct conf_switch sw = { .credentials = { &name, 1 }, .max_in_flight = 1, .max_rows = 262144, .poll_interval_s = 300,
+	    .pulse_interval_s = 60 };
+	const char *secrets[3];
+	int status;
+
+	if ((status = options_read(&p, &o, argc, argv)) != EXIT_DONE)
+		return status;
+	if (ip_port_parse(p.address, SNMP_PORT, &sw.address) < 0)
+		return wrong("not an address (names are not looked up)");
+	if (o.record != NULL && access(o.record, F_OK) == 0)
+		return wrong("--record: there is such a file already");
+	if ((status = credential_find(&o, conf_path, &one, secret, &file)) != EXIT_DONE)
+		goto out;
+	if (o.credential != NULL)
+		name = (char *)(uintptr_t)o.credential;
+	used = file != NULL ? conf_credential(file, o.credential) : &one;
+	memcpy(secrets, (const char *[]){ used->community, used->auth_secret, used->priv_secret }, sizeof secrets);
+	if (o.record != NULL && (p.record = record_new(secrets, nitems(secrets))) == NULL) {
+		status = EXIT_PARTIAL;
+		goto out;
+	}
+	sw.name = (char *)(uintptr_t)p.address;
 	sw.key = hash_bytes(p.address, strlen(p.address));
 	p.tty = isatty(STDERR_FILENO) == 1;
-	status = run(&p, conf, &sw);
+	run(&p, file != NULL ? file : &small, &sw);
+	if (o.record != NULL)
+		record_end(&p, o.record);
+	status = p.status;
+out:
+	record_free(p.record);
 	conf_free(file);
 	explicit_bzero(secret, sizeof secret);
 	return status;

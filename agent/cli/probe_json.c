@@ -1,4 +1,4 @@
-/* agent/cli/probe_json.c */
+/* agent/cli/probe_json.c: rows as the document that recordings are compared with. */
 #include "cli/probe_json.h"
 
 #include <stdio.h>
@@ -269,7 +269,7 @@ probe_json(const struct tables *t, uint32_t requests)
 		}
 	}
 	tables_diagnostics(t, diagnostic, &d);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:o, s:o, s:o}}", "system",
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:o, s:o, s:o}}", "version", 1, "system",
 	    system != NULL ? system : json_null(), "interfaces", ifaces, "fdb", fdb, "fdbUnplaced", unplaced, "fdbNotLearned", not_learned,
 	    "lldp", lldp, "cdp", cdp, "arp", arp, "diagnostics", "requests", (json_int_t)requests, "dropped", d.dropped,
 	    "incomplete", d.incomplete, "rules", d.rules);

@@ -1,115 +1,147 @@
-/* agent/cli/render.c: which keys of a document become which columns. A key that is not there is shown as "-". */
+/* agent/cli/render.c: which keys of a document become which columns. What is not known is shown as "-". */
 #include "cli/render.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/clock.h"
 #include "base/num.h"
 #include "cli/client.h"
+#include "cli/page.h"
 #include "cli/table.h"
 
-#define CELL 256
+struct column { const char *path; enum form form; struct table_column shown; };
 
-/* A value inside `o` by "location.port". NULL: not there. */
-static const json_t *
-value_at(const json_t *o, const char *path)
+/* Ranks at 80 columns: what it is and where stay; then who made it, is it there, how bad. */
+static const struct column device_columns[] = {
+	{ "id", FORM_PLAIN, { "ID", 0, 0 } }, { "mac", FORM_PLAIN, { "MAC", 0, 0 } }, { "vendor", FORM_PLAIN, { "MAKER", 2, 9 } },
+	{ "location.switch", FORM_PLAIN, { "SWITCH", 0, 0 } }, { "location.port", FORM_PLAIN, { "PORT", 0, 0 } },
+	{ "location.vlan", FORM_PLAIN, { "VLAN", 9, 0 } }, { "location.verdict", FORM_PLAIN, { "PLACE", 5, 0 } },
+	{ "presence", FORM_PLAIN, { "PRESENCE", 3, 0 } }, { "severity", FORM_PLAIN, { "SEVERITY", 4, 0 } },
+	{ "handling", FORM_PLAIN, { "HANDLING", 7, 0 } }, { "lastSeen", FORM_AGE, { "SEEN AGO", 6, 0 } },
+	{ "firstSeen", FORM_AGE, { "FIRST AGO", 8, 0 } }, { "ip", FORM_PLAIN, { "IP", 10, 0 } }, { "site", FORM_PLAIN, { "SITE", 11, 8 } },
+};
+static const char *const device_csv[] = { "id", "mac", "vendor", "policies", "presence", "handling", "origin", "confidence", "severity", "site",
+	"location.switch", "location.ifIndex", "location.port", "location.alias", "location.vlan", "location.verdict",
+	"location.reasonCode", "location.reason", "ip", "firstSeen", "lastSeen", "waiver.until", "waiver.by" };
+
+static const struct column switch_columns[] = {
+	{ "name", FORM_PLAIN, { "NAME", 0, 0 } }, { "state", FORM_PLAIN, { "STATE", 0, 0 } }, { "address", FORM_PLAIN, { "ADDRESS", 4, 0 } },
+	{ "lastPoll", FORM_AGE, { "POLLED AGO", 2, 0 } }, { "lastComplete", FORM_AGE, { "COMPLETE AGO", 5, 0 } },
+	{ "fdbRows", FORM_PLAIN, { "FDB ROWS", 6, 0 } }, { "error", FORM_PLAIN, { "ERROR", 1, 20 } },
+	{ "uplinks", FORM_PLAIN, { "UPLINKS", 7, 10 } }, { "site", FORM_PLAIN, { "SITE", 8, 8 } },
+	{ "location", FORM_PLAIN, { "LOCATION", 9, 12 } },
+};
+static const char *const switch_csv[] = { "name", "address", "site", "location", "state", "lastPoll", "lastComplete", "baseline", "fdbRows", "uplinks",
+	"credential", "error" };
+
+static const struct column station_columns[] = {
+	{ "mac", FORM_PLAIN, { "MAC", 0, 0 } }, { "vendor", FORM_PLAIN, { "MAKER", 2, 12 } }, { "location.switch", FORM_PLAIN, { "SWITCH", 0, 0 } },
+	{ "location.port", FORM_PLAIN, { "PORT", 0, 0 } }, { "location.vlan", FORM_PLAIN, { "VLAN", 6, 0 } },
+	{ "location.verdict", FORM_PLAIN, { "PLACE", 1, 0 } }, { "detectionId", FORM_PLAIN, { "DEVICE", 3, 0 } },
+	{ "lastSeen", FORM_AGE, { "SEEN AGO", 4, 0 } }, { "firstSeen", FORM_AGE, { "FIRST AGO", 7, 0 } },
+	{ "location.reason", FORM_PLAIN, { "WHY", 8, 24 } },
+};
+static const char *const station_csv[] = { "mac", "vendor", "location.switch", "location.ifIndex", "location.port", "location.alias", "location.vlan",
+	"location.verdict", "location.reasonCode", "location.reason", "firstSeen", "lastSeen", "detectionId", "presence" };
+
+/* `mac,text`: the first of them that is there. Twenty columns keep a MAC whole. */
+static const struct column event_columns[] = {
+	{ "at", FORM_TIME, { "AT (UTC)", 0, 0 } }, { "type", FORM_PLAIN, { "EVENT", 0, 0 } }, { "mac,text", FORM_PLAIN, { "WHAT", 1, 17 } },
+	{ "switch", FORM_PLAIN, { "SWITCH", 0, 0 } }, { "port", FORM_PLAIN, { "PORT", 0, 0 } }, { "severity", FORM_PLAIN, { "SEVERITY", 2, 0 } },
+	{ "vendor", FORM_PLAIN, { "MAKER", 3, 9 } }, { "detectionId", FORM_PLAIN, { "DEVICE", 4, 0 } }, { "site", FORM_PLAIN, { "SITE", 5, 8 } },
+};
+static const char *const event_csv[] = { "at", "sequence", "epoch", "id", "type", "severity", "detectionId", "mac", "vendor", "policy", "confidence",
+	"presence", "handling", "origin", "site", "switch", "ifIndex", "port", "alias", "vlan", "ip", "verdict", "count", "text" };
+
+struct list { const char *command, *list; const struct column *columns; size_t n; const char *const *csv; size_t n_csv; };
+static const struct list lists[] = {
+	{ "devices", "devices", device_columns, nitems(device_columns), device_csv, nitems(device_csv) },
+	{ "switches", "switches", switch_columns, nitems(switch_columns), switch_csv, nitems(switch_csv) },
+	{ "find", "stations", station_columns, nitems(station_columns), station_csv, nitems(station_csv) },
+	{ "events", "events", event_columns, nitems(event_columns), event_csv, nitems(event_csv) },
+};
+
+static const struct list *
+list_of(const char *command)
 {
-	char key[64];
-
-	while (o != NULL) {
-		size_t n = strcspn(path, ".");
-
-		snprintf(key, sizeof key, "%.*s", (int)n, path);
-		o = json_object_get(o, key);
-		if (path[n] == '\0')
-			break;
-		path += n + 1;
-	}
-	return o;
+	for (size_t i = 0; i < nitems(lists); i++)
+		if (strcmp(lists[i].command, command) == 0)
+			return &lists[i];
+	return NULL;
 }
 
-static const char *
-cell_of(const json_t *v, char out[static CELL])
-{
-	out[0] = '\0';
-	if (json_is_string(v))
-		snprintf(out, CELL, "%s", json_string_value(v));
-	else if (json_is_integer(v))
-		snprintf(out, CELL, "%lld", (long long)json_integer_value(v));
-	else if (json_is_boolean(v))
-		snprintf(out, CELL, "%s", json_is_true(v) ? "yes" : "no");
-	else if (json_is_real(v))
-		snprintf(out, CELL, "%g", json_real_value(v));
-	else if (json_is_array(v)) {
-		/* A list of words, or how many there are. */
-		size_t used = 0;
-
-		for (size_t i = 0; i < json_array_size(v); i++) {
-			const json_t *one = json_array_get(v, i);
-			const char *s = json_string_value(json_is_object(one) ? json_object_get(one, "port") : one);
-			int n;
-
-			n = s != NULL && used < CELL ? snprintf(out + used, CELL - used, "%s%s", used > 0 ? "," : "", s) : 0;
-			used += n > 0 ? (size_t)n : 0;
-		}
-	}
-	return out;
-}
-
-struct column { const char *name, *path; };
-
+/* A row of cells from `o`; their texts stay in `b`. */
 static void
-list_print(const json_t *list, const struct column *columns, size_t n, enum format format)
+row_add(struct table *t, const json_t *o, const char *const *paths, const enum form *forms, size_t n)
 {
 	const char *cells[TABLE_COLUMNS_MAX];
-	char texts[TABLE_COLUMNS_MAX][CELL];
+	struct buf b[TABLE_COLUMNS_MAX] = { 0 };
+
+	assert(n <= TABLE_COLUMNS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		put_value(&b[i], value_at(o, paths[i]), forms[i]);
+		cells[i] = buf_text(&b[i]);
+	}
+	table_row(t, cells);
+	for (size_t i = 0; i < n; i++)
+		buf_free(&b[i]);
+}
+
+static void
+people_print(const json_t *list, const struct list *l)
+{
+	struct table_column shown[TABLE_COLUMNS_MAX];
+	const char *paths[TABLE_COLUMNS_MAX];
+	enum form forms[TABLE_COLUMNS_MAX];
 	struct table *t;
 
-	for (size_t i = 0; i < n; i++)
-		cells[i] = columns[i].name;
-	if ((t = table_new(cells, n)) == NULL)
-		return;
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		for (size_t k = 0; k < n; k++)
-			cells[k] = cell_of(value_at(json_array_get(list, i), columns[k].path), texts[k]);
-		table_row(t, cells);
+	assert(l->n <= TABLE_COLUMNS_MAX);
+	for (size_t i = 0; i < l->n; i++) {
+		shown[i] = l->columns[i].shown;
+		paths[i] = l->columns[i].path;
+		forms[i] = l->columns[i].form;
 	}
-	if (format == FORMAT_CSV)
-		table_csv(t, stdout);
-	else
-		table_print(t, stdout, terminal_width());
+	if ((t = table_new(shown, l->n)) == NULL)
+		return;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		row_add(t, json_array_get(list, i), paths, forms, l->n);
+	if (table_rows(t) > 0)
+		table_print(t, stdout, terminal_width(), terminal_colour());
 	table_free(t);
 }
 
-/* The first ones for people, all for CSV. */
-static const struct column device_columns[] = {
-	{ "ID", "id" }, { "MAC", "mac" }, { "VENDOR", "vendor" }, { "PRESENCE", "presence" }, { "HANDLING", "handling" },
-	{ "SEVERITY", "severity" }, { "SITE", "site" }, { "SWITCH", "location.switch" }, { "PORT", "location.port" },
-	{ "VLAN", "location.vlan" }, { "VERDICT", "location.verdict" }, { "IP", "ip" }, { "CONFIDENCE", "confidence" },
-	{ "FIRST SEEN", "firstSeen" }, { "LAST SEEN", "lastSeen" }, { "POLICIES", "policies" },
-};
-static const struct column switch_columns[] = {
-	{ "NAME", "name" }, { "ADDRESS", "address" }, { "SITE", "site" }, { "STATE", "state" }, { "LAST POLL", "lastPoll" },
-	{ "LAST COMPLETE", "lastComplete" }, { "ROWS", "fdbRows" }, { "UPLINKS", "uplinks" }, { "ERROR", "error" },
-};
-static const struct column station_columns[] = {
-	{ "MAC", "mac" }, { "VENDOR", "vendor" }, { "VERDICT", "location.verdict" }, { "SWITCH", "location.switch" },
-	{ "PORT", "location.port" }, { "VLAN", "location.vlan" }, { "FIRST SEEN", "firstSeen" }, { "LAST SEEN", "lastSeen" },
-	{ "WHERE", "location.reason" },
-};
-static const struct column event_columns[] = {
-	{ "AT", "at" }, { "SEVERITY", "severity" }, { "EVENT", "type" }, { "DEVICE", "detectionId" }, { "MAC", "mac" },
-	{ "VENDOR", "vendor" }, { "SITE", "site" }, { "SWITCH", "switch" }, { "PORT", "port" }, { "TEXT", "text" },
-};
+static void
+csv_print(const json_t *list, const struct list *l, bool header)
+{
+	struct table_column shown[TABLE_COLUMNS_MAX] = { 0 };
+	enum form forms[TABLE_COLUMNS_MAX];
+	struct table *t;
 
-/* Nested keys, one a line: "switches.ok    12". */
+	assert(l->n_csv <= TABLE_COLUMNS_MAX);
+	for (size_t i = 0; i < l->n_csv; i++) {
+		shown[i].head = l->csv[i];
+		forms[i] = FORM_PLAIN;
+	}
+	if ((t = table_new(shown, l->n_csv)) == NULL)
+		return;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		row_add(t, json_array_get(list, i), l->csv, forms, l->n_csv);
+	table_csv(t, stdout, header);
+	table_free(t);
+}
+
+/* Nested keys, one a line: "switches.ok,12". */
 static void
 tree_rows(struct table *t, const char *prefix, const json_t *v)
 {
 	const char *key;
+	struct buf b = { 0 };
 	json_t *one;
-	char name[160], text[CELL];
+	char name[200];
 
 	if (json_is_object(v)) {
 		json_object_foreach((json_t *)(uintptr_t)v, key, one) {
@@ -123,40 +155,33 @@ tree_rows(struct table *t, const char *prefix, const json_t *v)
 			tree_rows(t, name, json_array_get(v, i));
 		}
 	} else {
-		table_row(t, (const char *const[]){ prefix, cell_of(v, text) });
+		put_value(&b, v, FORM_PLAIN);
+		table_row(t, (const char *const[]){ prefix, buf_text(&b) });
+		buf_free(&b);
 	}
 }
 
 static void
-tree_print(const json_t *doc, enum format format)
+tree_csv(const json_t *doc)
 {
-	struct table *t = table_new((const char *const[]){ "WHAT", "VALUE" }, 2);
+	static const struct table_column columns[] = { { "key", 0, 0 }, { "value", 0, 0 } };
+	struct table *t = table_new(columns, nitems(columns));
 
 	if (t == NULL)
 		return;
 	tree_rows(t, "", doc);
-	if (format == FORMAT_CSV)
-		table_csv(t, stdout);
-	else
-		table_print(t, stdout, terminal_width());
+	table_csv(t, stdout, true);
 	table_free(t);
 }
-
-static const struct { const char *command, *list; const struct column *columns; size_t n, people; } lists[] = {
-	{ "devices", "devices", device_columns, nitems(device_columns), 11 },
-	{ "switches", "switches", switch_columns, nitems(switch_columns), nitems(switch_columns) },
-	{ "find", "stations", station_columns, nitems(station_columns), nitems(station_columns) },
-	{ "events", "events", event_columns, nitems(event_columns), nitems(event_columns) },
-};
 
 static int
 status_of(const char *command, const json_t *doc)
 {
 	const char *result = json_string_value(json_object_get(doc, "result")), *state = json_string_value(json_object_get(doc, "state"));
+	const struct list *l = list_of(command);
 
-	for (size_t i = 0; i < nitems(lists); i++)
-		if (strcmp(lists[i].command, command) == 0)
-			return json_array_size(json_object_get(doc, lists[i].list)) > 0 ? EXIT_DONE : EXIT_NOTHING;
+	if (l != NULL)
+		return json_array_size(json_object_get(doc, l->list)) > 0 ? EXIT_DONE : EXIT_NOTHING;
 	if (strcmp(command, "test") == 0) {
 		if (str_eq(result, "acknowledged") || str_eq(result, "sent"))
 			return EXIT_DONE;
@@ -167,40 +192,61 @@ status_of(const char *command, const json_t *doc)
 	return EXIT_DONE;
 }
 
+static void
+page_print(const char *command, const json_t *doc)
+{
+	static const struct { const char *command; void (*print)(const json_t *doc); } pages[] = { { "status", page_status },
+		{ "device", page_device }, { "poll", page_poll }, { "test", page_test } };
+	const struct list *l = list_of(command);
+	const json_t *list = l != NULL ? json_object_get(doc, l->list) : NULL;
+
+	for (size_t i = 0; i < nitems(pages); i++)
+		if (strcmp(pages[i].command, command) == 0)
+			pages[i].print(doc);
+	if (l == NULL)
+		return;
+	if (strcmp(command, "find") == 0 && json_array_size(list) == 1)
+		page_station(json_array_get(list, 0));
+	else
+		people_print(list, l);
+	if (json_array_size(list) == 0)
+		fprintf(stderr, "camtrapctl: no %s found\n", l->list);
+	else if (strcmp(command, "switches") == 0)
+		page_switches_end(list);
+}
+
 int
 render(const char *command, const json_t *doc, enum format format)
 {
+	const struct list *l = list_of(command);
+
 	if (format == FORMAT_JSON) {
 		json_dumpf(doc, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
 		putchar('\n');
-		return status_of(command, doc);
-	}
-	for (size_t i = 0; i < nitems(lists); i++) {
-		if (strcmp(lists[i].command, command) == 0) {
-			list_print(json_object_get(doc, lists[i].list), lists[i].columns,
-			    format == FORMAT_CSV ? lists[i].n : lists[i].people, format);
-			return status_of(command, doc);
-		}
-	}
-	tree_print(strcmp(command, "device") == 0 ? json_object_get(doc, "device") : doc, format);
+	} else if (format == FORMAT_CSV && l != NULL)
+		csv_print(json_object_get(doc, l->list), l, true);
+	else if (format == FORMAT_CSV)
+		tree_csv(strcmp(command, "device") == 0 ? json_object_get(doc, "device") : doc);
+	else
+		page_print(command, doc);
 	return status_of(command, doc);
 }
 
 void
-render_more_events(const json_t *doc, enum format format)
+render_events(const json_t *doc, enum format format, int header)
 {
 	const json_t *list = json_object_get(doc, "events");
-	char a[CELL], b[CELL], c[CELL], d[CELL];
 
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *e = json_array_get(list, i);
-
-		if (format == FORMAT_JSON) {
-			json_dumpf(e, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	if (format == FORMAT_CSV) {
+		csv_print(list, list_of("events"), header);
+	} else {
+		for (size_t i = 0; i < json_array_size(list); i++) {
+			if (format == FORMAT_TABLE) {
+				page_event(json_array_get(list, i));
+				continue;
+			}
+			json_dumpf(json_array_get(list, i), stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
 			putchar('\n');
-		} else {
-			printf("%s  %s  %s  %s\n", cell_of(json_object_get(e, "at"), a), cell_of(json_object_get(e, "severity"), b),
-			    cell_of(json_object_get(e, "type"), c), cell_of(json_object_get(e, "text"), d));
 		}
 	}
 	fflush(stdout);

@@ -1,0 +1,410 @@
+/* agent/cli/page.c: labels on the left, sentences on the right; the most urgent first. */
+#include "cli/page.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "cli/table.h"
+
+static const json_t *
+value_of_path(const json_t *o, const char *path, size_t n)
+{
+	char key[64];
+
+	while (o != NULL) {
+		size_t step = strcspn(path, ".,");
+
+		if (step >= sizeof key || step > n)
+			return NULL;
+		memcpy(key, path, step);
+		key[step] = '\0';
+		o = json_object_get(o, key);
+		if (step == n)
+			break;
+		path += step + 1;
+		n -= step + 1;
+	}
+	return o;
+}
+
+const json_t *
+value_at(const json_t *o, const char *path)
+{
+	for (;;) {
+		size_t n = strcspn(path, ",");
+		const json_t *v = value_of_path(o, path, n);
+
+		if ((v != NULL && !json_is_null(v)) || path[n] == '\0')
+			return v;
+		path += n + 1;
+	}
+}
+
+static void
+put_time(struct buf *b, struct wall t)
+{
+	char text[WALL_TEXT], today[WALL_TEXT];
+
+	wall_text(t, text);
+	wall_text(wall_now(), today);
+	buf_printf(b, "%.*s %.8s", strncmp(text, today, 5) == 0 ? 5 : 10, text + (strncmp(text, today, 5) == 0 ? 5 : 0), text + 11);
+}
+
+static void
+put_age(struct buf *b, struct wall t)
+{
+	char text[24];
+	int64_t us = wall_now().us - t.us;
+
+	buf_printf(b, "%s", us < 1000000 ? "0 s" : duration_words((uint64_t)us / 1000000 * 1000, text));
+}
+
+void
+put_value(struct buf *b, const json_t *v, enum form form)
+{
+	struct wall t;
+
+	if (json_is_array(v)) {
+		for (size_t i = 0; i < json_array_size(v); i++) {
+			const json_t *one = json_array_get(v, i);
+
+			if (i > 0)
+				put_u8(b, ',');
+			put_value(b, json_is_object(one) ? json_object_get(one, "port") : one, form);
+		}
+	} else if (json_is_string(v)) {
+		const char *s = json_string_value(v);
+
+		if (form != FORM_PLAIN && wall_parse(s, &t) == 0)
+			form == FORM_TIME ? put_time(b, t) : put_age(b, t);
+		else
+			put_bytes(b, s, strlen(s));
+	} else if (json_is_integer(v))
+		buf_printf(b, "%lld", (long long)json_integer_value(v));
+	else if (json_is_boolean(v))
+		buf_printf(b, "%s", json_is_true(v) ? "yes" : "no");
+	else if (json_is_real(v))
+		buf_printf(b, "%g", json_real_value(v));
+}
+
+static void
+put_path(struct buf *b, const json_t *o, const char *path, enum form form)
+{
+	const json_t *v = value_at(o, path);
+
+	if (v == NULL || json_is_null(v))
+		put_u8(b, '-');
+	else
+		put_value(b, v, form);
+}
+
+static long long
+number(const json_t *o, const char *path)
+{
+	return json_integer_value(value_at(o, path));
+}
+
+/* One line; `text` is cleaned, and coloured when it is an alarming word. */
+static void
+line(const char *label, const char *text)
+{
+	printf("%-12s  ", label);
+	word_print(text, stdout, terminal_colour());
+	putchar('\n');
+}
+
+static void linef(const char *label, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+linef(const char *label, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	line(label, text);
+}
+
+/* The values of a template: "%{path}" plain, "%t{path}" time, "%a{path}" age. */
+static void
+line_of(const char *label, const json_t *o, const char *template)
+{
+	struct buf b = { 0 };
+
+	while (*template != '\0') {
+		const char *open = template[0] == '%' ? strchr(template, '{') : NULL;
+
+		if (open == NULL || open > template + 2) {
+			put_u8(&b, (uint8_t)*template++);
+			continue;
+		}
+		char path[64];
+		size_t n = strcspn(open + 1, "}");
+
+		snprintf(path, sizeof path, "%.*s", (int)n, open + 1);
+		put_path(&b, o, path, template[1] == 't' ? FORM_TIME : template[1] == 'a' ? FORM_AGE : FORM_PLAIN);
+		template = open + 1 + n + 1;
+	}
+	line(label, buf_text(&b) != NULL ? buf_text(&b) : "out of memory");
+	buf_free(&b);
+}
+
+static bool
+has(const json_t *o, const char *path)
+{
+	const json_t *v = value_at(o, path);
+
+	return v != NULL && !json_is_null(v) && !(json_is_array(v) && json_array_size(v) == 0);
+}
+
+/* A list of objects below a heading. */
+struct small_column { const char *path; enum form form; struct table_column shown; };
+
+static void
+small_table(const char *heading, const json_t *list, const struct small_column *columns, size_t n)
+{
+	struct table_column shown[TABLE_COLUMNS_MAX];
+	struct table *t;
+
+	if (json_array_size(list) == 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		shown[i] = columns[i].shown;
+	if ((t = table_new(shown, n)) == NULL)
+		return;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		struct buf b[TABLE_COLUMNS_MAX] = { 0 };
+		const char *cells[TABLE_COLUMNS_MAX];
+
+		for (size_t k = 0; k < n; k++) {
+			put_value(&b[k], value_at(json_array_get(list, i), columns[k].path), columns[k].form);
+			cells[k] = buf_text(&b[k]);
+		}
+		table_row(t, cells);
+		for (size_t k = 0; k < n; k++)
+			buf_free(&b[k]);
+	}
+	printf("\n%s\n", heading);
+	table_print(t, stdout, terminal_width(), terminal_colour());
+	table_free(t);
+}
+
+/* ---- the daemon */
+
+static void
+status_switches(const json_t *doc)
+{
+	static const struct { const char *path, *words; } states[] = { { "switches.unreachable", "unreachable" },
+		{ "switches.authFailed", "refuse our credentials" }, { "switches.incomplete", "incomplete" },
+		{ "switches.never", "not polled yet" } };
+	long long done = number(doc, "firstSweep.done"), total = number(doc, "firstSweep.total");
+	struct buf b = { 0 };
+
+	buf_printf(&b, "%lld, %lld ok", number(doc, "switches.total"), number(doc, "switches.ok"));
+	for (size_t i = 0; i < nitems(states); i++)
+		if (number(doc, states[i].path) > 0)
+			buf_printf(&b, ", %lld %s", number(doc, states[i].path), states[i].words);
+	line("switches", buf_text(&b) != NULL ? buf_text(&b) : "");
+	buf_free(&b);
+	if (done < total)
+		linef("first sweep", "%lld of %lld switches asked (%lld %%): what is missing below may only not have been looked at", done, total,
+		    done * 100 / total);
+	if (has(doc, "lastCompleteSweep"))
+		line_of("last sweep", doc, "complete %a{lastCompleteSweep} ago, at %t{lastCompleteSweep} UTC");
+	else
+		line("last sweep", "none was complete yet");
+}
+
+/* What makers and restrictions are judged by, and how old that is. */
+static void
+status_lists(const json_t *doc)
+{
+	const json_t *files = value_at(doc, "registry"), *sets = value_at(doc, "policies");
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < json_array_size(files); i++) {
+		const json_t *f = json_array_get(files, i);
+		const char *path = json_string_value(value_at(f, "path")), *slash = path != NULL ? strrchr(path, '/') : NULL;
+
+		buf_printf(&b, "%s%s (", i > 0 ? ", " : "", slash != NULL ? slash + 1 : path != NULL ? path : "-");
+		put_path(&b, f, "dated", FORM_AGE);
+		buf_printf(&b, " old)");
+	}
+	line("registry", b.len > 0 && buf_text(&b) != NULL ? buf_text(&b) : "none: no maker can be told");
+	buf_clear(&b);
+	for (size_t i = 0; i < json_array_size(sets); i++) {
+		const json_t *p = json_array_get(sets, i);
+
+		put_bytes(&b, ", ", i > 0 ? 2 : 0);
+		put_path(&b, p, "name", FORM_PLAIN);
+		buf_printf(&b, " (of ");
+		put_path(&b, p, "dated", FORM_PLAIN);
+		buf_printf(&b, ", %lld rules)", number(p, "rules"));
+	}
+	line("policies", b.len > 0 && buf_text(&b) != NULL ? buf_text(&b) : "none: no device is restricted");
+	buf_free(&b);
+}
+
+void
+page_status(const json_t *doc)
+{
+	static const struct small_column receivers[] = { { "receiver", FORM_PLAIN, { "RECEIVER", 0, 0 } }, { "state", FORM_PLAIN, { "STATE", 0, 0 } },
+		{ "queued", FORM_PLAIN, { "QUEUED", 0, 0 } }, { "oldest", FORM_AGE, { "OLDEST", 1, 0 } }, { "inFlight", FORM_PLAIN, { "IN FLIGHT", 4, 0 } },
+		{ "delivered", FORM_PLAIN, { "DELIVERED", 1, 0 } }, { "timedOut", FORM_PLAIN, { "TIMED OUT", 2, 0 } },
+		{ "refused", FORM_PLAIN, { "REFUSED", 3, 0 } }, { "type", FORM_PLAIN, { "TYPE", 5, 0 } } };
+	char up[24];
+
+	linef("agent", "%s, up %s", json_string_value(value_at(doc, "agent")), number(doc, "uptimeSeconds") == 0 ? "0 s" :
+	    duration_words((uint64_t)number(doc, "uptimeSeconds") * 1000, up));
+	status_switches(doc);
+	line_of("devices", doc, "%{devices.present} present, %{devices.stale} stale, %{devices.gone} gone; %{devices.open} open");
+	line_of("stations", doc, "%{stations}");
+	if (has(doc, "latencyMs"))
+		line_of("latency", doc, "%{latencyMs.p50} ms median, %{latencyMs.p99} ms p99, %{latencyMs.max} ms at most, of "
+		    "%{latencyMs.count} notifications (seen to acknowledged)");
+	line("store", json_string_value(value_at(doc, "store")));
+	line_of("counters", doc, "%{counters.reports} reports (%{counters.reportsDropped} dropped, %{counters.resyncs} asked for again), "
+	    "%{counters.events} events, %{counters.alarmsInFloods} in floods, %{counters.storeFailures} store failures");
+	if (number(doc, "counters.stationsRefused") > 0 || number(doc, "counters.rowsRefused") > 0)
+		line_of("refused", doc, "%{counters.stationsRefused} stations (too many), %{counters.rowsRefused} rows");
+	status_lists(doc);
+	line_of("identity", doc, "engine ID %{engineId}, epoch %{epoch}");
+	small_table("Receivers of notifications", value_at(doc, "outbox"), receivers, nitems(receivers));
+}
+
+void
+page_switches_end(const json_t *list)
+{
+	static const char *const states[] = { "ok", "unreachable", "auth-failed", "incomplete", "never" };
+	size_t count[nitems(states)] = { 0 }, all = json_array_size(list);
+
+	for (size_t i = 0; i < all; i++)
+		for (size_t k = 0; k < nitems(states); k++)
+			count[k] += str_eq(json_string_value(json_object_get(json_array_get(list, i), "state")), states[k]);
+	if (all < 2)
+		return;
+	printf("%zu switches: %zu ok", all, count[0]);
+	for (size_t k = 1; k + 1 < nitems(states); k++)
+		if (count[k] > 0)
+			printf(", %zu %s", count[k], states[k]);
+	if (count[4] > 0)
+		printf("; first sweep: %zu not asked yet", count[4]);
+	putchar('\n');
+}
+
+/* ---- one device, one station */
+
+static const struct small_column history_columns[] = { { "from", FORM_TIME, { "FROM (UTC)", 0, 0 } }, { "to", FORM_TIME, { "TO (UTC)", 0, 0 } },
+	{ "switch", FORM_PLAIN, { "SWITCH", 0, 0 } }, { "port", FORM_PLAIN, { "PORT", 0, 0 } }, { "ifIndex", FORM_PLAIN, { "IFINDEX", 2, 0 } },
+	{ "vlan", FORM_PLAIN, { "VLAN", 1, 0 } }, { "alias", FORM_PLAIN, { "ALIAS", 3, 8 } } };
+static const struct small_column candidate_columns[] = { { "switch", FORM_PLAIN, { "SWITCH", 0, 0 } }, { "port", FORM_PLAIN, { "PORT", 0, 0 } },
+	{ "ifIndex", FORM_PLAIN, { "IFINDEX", 2, 0 } }, { "vlan", FORM_PLAIN, { "VLAN", 1, 0 } }, { "alias", FORM_PLAIN, { "ALIAS", 3, 8 } } };
+
+static void
+place_print(const json_t *o, bool gone)
+{
+	if (has(o, "location.switch"))
+		line_of(gone ? "was at" : "place", o, has(o, "location.alias") ?
+		    "%{location.switch} port %{location.port} \"%{location.alias}\" (ifIndex %{location.ifIndex}, VLAN %{location.vlan})" :
+		    "%{location.switch} port %{location.port} (ifIndex %{location.ifIndex}, VLAN %{location.vlan})");
+	else
+		line(gone ? "was at" : "place", "unknown");
+	line_of("certainty", o, "%{location.verdict} (%{location.reasonCode}): %{location.reason}");
+	line_of("first seen", o, "%t{firstSeen} UTC, %a{firstSeen} ago");
+	line_of("last seen", o, "%t{lastSeen} UTC, %a{lastSeen} ago");
+}
+
+static void
+places_print(const json_t *o)
+{
+	small_table("It may be at", value_at(o, "location.candidates"), candidate_columns, nitems(candidate_columns));
+	small_table("Where it was before", value_at(o, "history"), history_columns, nitems(history_columns));
+}
+
+void
+page_device(const json_t *doc)
+{
+	static const struct small_column evidence[] = { { "source", FORM_PLAIN, { "SOURCE", 0, 0 } }, { "key", FORM_PLAIN, { "KEY", 1, 0 } },
+		{ "value", FORM_PLAIN, { "VALUE", 2, 20 } }, { "at", FORM_TIME, { "AT (UTC)", 3, 0 } } };
+	const json_t *d = json_object_get(doc, "device");
+	bool gone = str_eq(json_string_value(value_at(d, "presence")), "gone");
+
+	line_of("device", d, "%{id}, %{mac}, %{vendor}");
+	line_of("state", d, "%{presence}, %{handling}, %{severity}, %{origin}");
+	place_print(d, gone);
+	line_of("site", d, "%{site}");
+	line_of("IP", d, "%{ip}");
+	line_of("restricted", d, "%{confidence}, by %{policies}: %{makerReason}");
+	if (json_is_true(value_at(d, "conflict")))
+		line("conflict", "the registry and the device's own words name different makers");
+	if (has(d, "waiver"))
+		line_of("waived", d, "until %t{waiver.until} UTC by %{waiver.by}: %{waiver.reason}");
+	small_table("Evidence", value_at(d, "evidence"), evidence, nitems(evidence));
+	places_print(d);
+}
+
+void
+page_station(const json_t *s)
+{
+	static const struct small_column sightings[] = { { "switch", FORM_PLAIN, { "SWITCH", 0, 0 } }, { "port", FORM_PLAIN, { "PORT", 0, 0 } },
+		{ "ifIndex", FORM_PLAIN, { "IFINDEX", 2, 0 } }, { "vlan", FORM_PLAIN, { "VLAN", 1, 0 } },
+		{ "source", FORM_PLAIN, { "TABLE", 3, 0 } } };
+	bool gone = str_eq(json_string_value(value_at(s, "presence")), "gone");
+
+	line_of("station", s, "%{mac}, %{vendor}");
+	if (has(s, "detectionId"))
+		line_of("restricted", s, "device %{detectionId}, %{presence}: camtrapctl device %{detectionId} says why");
+	place_print(s, gone);
+	small_table("Switches that show it", value_at(s, "sightings"), sightings, nitems(sightings));
+	places_print(s);
+}
+
+/* ---- orders */
+
+void
+page_poll(const json_t *doc)
+{
+	line_of("switch", doc, "%{switch}");
+	line_of("state", doc, "%{state}");
+	line_of("took", doc, "%{milliseconds} ms, %{rows} FDB rows");
+	if (has(doc, "why"))
+		line_of("why", doc, "%{why}");
+}
+
+void
+page_test(const json_t *doc)
+{
+	line_of("receiver", doc, "%{receiver}");
+	line_of("result", doc, "%{result}");
+	line_of("took", doc, "%{milliseconds} ms");
+	line_of("event", doc, "%{eventId}");
+	if (has(doc, "why"))
+		line_of("why", doc, "%{why}");
+}
+
+void
+page_event(const json_t *e)
+{
+	const char *severity = json_string_value(value_at(e, "severity"));
+	struct buf b = { 0 };
+
+	if (severity == NULL)
+		severity = "-";
+	put_path(&b, e, "at", FORM_TIME);
+	word_print(buf_text(&b) != NULL ? buf_text(&b) : "", stdout, false);
+	fputs("  ", stdout);
+	word_print(severity, stdout, terminal_colour());
+	printf("%*s", (int)(strlen(severity) < 8 ? 10 - strlen(severity) : 2), "");
+	buf_clear(&b);
+	put_path(&b, e, "text", FORM_PLAIN);
+	word_print(buf_text(&b) != NULL ? buf_text(&b) : "", stdout, false);
+	putchar('\n');
+	buf_free(&b);
+}
