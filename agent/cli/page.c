@@ -9,7 +9,10 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "base/text.h"
 #include "cli/table.h"
+
+#define LABEL 14			/* columns of the labels on the left */
 
 static const json_t *
 value_of_path(const json_t *o, const char *path, size_t n)
@@ -109,13 +112,50 @@ number(const json_t *o, const char *path)
 	return json_integer_value(value_at(o, path));
 }
 
-/* One line; `text` is cleaned, and coloured when it is an alarming word. */
+/* Octets of the longest start of `s` that ends at a blank and takes at most `room` columns; a longer word stays whole. */
+static size_t
+piece_of(const char *s, size_t room)
+{
+	char piece[1024];
+	size_t best = 0;
+
+	for (size_t n = strcspn(s, " ");; n += 1 + strcspn(s + n + 1, " ")) {
+		if (best == 0)
+			best = n;
+		if (n >= sizeof piece)
+			return best;
+		memcpy(piece, s, n);
+		piece[n] = '\0';
+		if (text_width(piece) > room)
+			return best;
+		best = n;
+		if (s[n] == '\0')
+			return n;
+	}
+}
+
+/* Beside its label, over as many lines as it needs; `text` is cleaned, and coloured when it is an alarming word. */
 static void
 line(const char *label, const char *text)
 {
-	printf("%-12s  ", label);
-	word_print(text, stdout, terminal_colour());
+	size_t size = strlen(text) + 1, width = terminal_width();
+	char *clean = malloc(size), *p = clean;
+
+	if (clean == NULL)
+		return;
+	text_clean(clean, size, text, size - 1);
+	printf("%-*s", LABEL, label);
+	while (width > LABEL + 20 && text_width(p) > width - LABEL) {
+		size_t n = piece_of(p, width - LABEL);
+
+		if (p[n] == '\0')
+			break;
+		printf("%.*s\n%*s", (int)n, p, LABEL, "");
+		p += n + 1;
+	}
+	word_print(p, stdout, terminal_colour());
 	putchar('\n');
+	free(clean);
 }
 
 static void linef(const char *label, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
