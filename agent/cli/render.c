@@ -210,7 +210,8 @@ page_print(const char *command, const json_t *doc)
 	else
 		people_print(list, l);
 	if (json_array_size(list) == 0)
-		fprintf(stderr, "camtrapctl: no %s found\n", l->list);
+		fprintf(stderr, "camtrapctl: no %s found%s\n", l->list,
+		    strcmp(command, "find") == 0 ? " (of a MAC address at least four digits are wanted)" : "");
 	else if (strcmp(command, "switches") == 0)
 		page_switches_end(list);
 }
@@ -233,7 +234,7 @@ render(const char *command, const json_t *doc, enum format format)
 }
 
 void
-render_events(const json_t *doc, enum format format, int header)
+render_events(const json_t *doc, enum format format, bool header)
 {
 	const json_t *list = json_object_get(doc, "events");
 

@@ -261,9 +261,9 @@ table_print(const struct table *t, FILE *out, size_t width, bool colour)
 	for (size_t i = 0; i < t->n_columns; i++)
 		left_out += !l.shown[i];
 	if (left_out > 0 && width >= 72)
-		fprintf(out, "(%zu columns left out: a wider terminal, --csv or --json has them)\n", left_out);
+		fprintf(out, "(%zu column%s left out: a wider terminal, --csv or --json has more)\n", left_out, left_out > 1 ? "s" : "");
 	else if (left_out > 0)
-		fprintf(out, "(+%zu columns)\n", left_out);
+		fprintf(out, "(+%zu column%s)\n", left_out, left_out > 1 ? "s" : "");
 }
 
 static void

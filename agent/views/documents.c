@@ -294,10 +294,10 @@ presence_json(const struct place *at, struct wall from, struct wall to)
 }
 
 void
-station_restricted(json_t *station, const struct detection *d, json_t *history)
+station_restricted(json_t *station, uint32_t id, unsigned presence, json_t *history)
 {
-	json_object_set_new(station, "detectionId", json_integer(d->id));
-	json_object_set_new(station, "presence", word_or_null(d->presence, presence_word));
+	json_object_set_new(station, "detectionId", json_integer(id));
+	json_object_set_new(station, "presence", word_or_null(presence, presence_word));
 	json_object_set_new(station, "history", history);
 }
 
@@ -308,7 +308,7 @@ absent_station_json(const struct detection *d, json_t *history)
 	    location_json(&d->location), "firstSeen", time_json(d->first_seen), "lastSeen", time_json(d->last_seen), "sightings");
 
 	if (o != NULL)
-		station_restricted(o, d, history);
+		station_restricted(o, d->id, d->presence, history);
 	else
 		json_decref(history);
 	return o;

@@ -37,8 +37,9 @@ json_t	*event_json(const struct event *e);
 json_t	*presence_json(const struct place *at, struct wall from, struct wall to);
 /* A restricted device that no switch shows now, in the shape of a station of `find`; takes `history` over. */
 json_t	*absent_station_json(const struct detection *d, json_t *history);
-/* What `find` says of a restricted station beside what is said of every one: its detection, its presence, its history (taken over). */
-void	 station_restricted(json_t *station, const struct detection *d, json_t *history);
+/* What `find` says of a restricted station beside what is said of every one: its detection `id`,
+ * its presence, its history (taken over). */
+void	 station_restricted(json_t *station, uint32_t id, unsigned presence, json_t *history);
 /* {"version":1,NAME:[…]}; takes `list` over. */
 json_t	*list_document(const char *name, json_t *list);
 /* {"version":1,"error":TEXT} */

@@ -17,7 +17,7 @@
 #define STATION_MAX (1u << 20)		/* octets of one station's text */
 #define IN_LIST 2			/* depth between two stations */
 
-struct restricted { uint64_t mac; uint32_t id; bool shown, wanted; };
+struct restricted { uint64_t mac; uint32_t id; uint8_t presence; bool shown, wanted; };
 
 struct stations {
 	struct restricted *known;	/* sorted by mac */
@@ -97,7 +97,8 @@ known_each(void *arg, const struct detection *d)
 		st->broken = true;
 		return 1;
 	}
-	st->known[st->n++] = (struct restricted){ .mac = mac_u64(d->mac), .id = d->id, .wanted = is_wanted(st, d) };
+	st->known[st->n++] = (struct restricted){ .mac = mac_u64(d->mac), .id = d->id, .presence = (uint8_t)d->presence,
+	    .wanted = is_wanted(st, d) };
 	return 0;
 }
 
@@ -137,21 +138,6 @@ static int
 presence_each(void *arg, const struct place *at, struct wall from, struct wall to)
 {
 	return json_array_append_new(arg, presence_json(at, from, to));
-}
-
-/* One detection by its number, with its history. */
-struct wanted { uint32_t id; bool found; struct detection d; };
-
-static int
-wanted_each(void *arg, const struct detection *d)
-{
-	struct wanted *w = arg;
-
-	if (d->id != w->id)
-		return 0;
-	w->d = *d;
-	w->found = true;
-	return 1;
 }
 
 static json_t *
@@ -196,50 +182,70 @@ mac_of(const struct buf *b, uint64_t *out)
 	return true;
 }
 
+static struct restricted *
+known_of(const struct stations *st, uint64_t mac)
+{
+	struct restricted key = { .mac = mac };
+
+	return st->n > 0 ? bsearch(&key, st->known, st->n, sizeof *st->known, known_order) : NULL;
+}
+
+static void
+comma_put(struct stations *st, struct buf *out)
+{
+	if (st->any)
+		put_u8(out, ',');
+	st->any = true;
+}
+
 /* The station in `one` is whole. */
 static void
 station_done(struct stations *st, struct store *s, struct buf *out)
 {
-	struct restricted key, *r = NULL;
-	struct wanted w;
-	json_t *o;
+	struct restricted *r = NULL;
+	json_t *o = NULL;
+	uint64_t mac;
 
-	if (st->any)
-		put_u8(out, ',');
-	st->any = true;
-	if (mac_of(&st->one, &key.mac) && st->n > 0)
-		r = bsearch(&key, st->known, st->n, sizeof *st->known, known_order);
-	if (r == NULL) {
+	assert(st->depth == IN_LIST);
+	comma_put(st, out);
+	if (mac_of(&st->one, &mac) && (r = known_of(st, mac)) != NULL)
+		o = json_loadb((const char *)st->one.p, st->one.len, 0, NULL);
+	if (o == NULL) {
 		put_bytes(out, st->one.p, st->one.len);
 		return;
 	}
 	r->shown = true;
-	w = (struct wanted){ .id = r->id };
-	if (s == NULL || store_detections(s, wanted_each, &w) < 0 || !w.found || (o = json_loadb((const char *)st->one.p, st->one.len, 0, NULL)) == NULL) {
-		put_bytes(out, st->one.p, st->one.len);
-		return;
-	}
-	station_restricted(o, &w.d, history_of(s, r->id));
+	station_restricted(o, r->id, r->presence, history_of(s, r->id));
 	put_json(out, o);
+}
+
+struct absent { struct stations *st; struct store *s; struct buf *out; };
+
+static int
+absent_each(void *arg, const struct detection *d)
+{
+	struct absent *a = arg;
+	const struct restricted *r = known_of(a->st, mac_u64(d->mac));
+	json_t *o;
+
+	if (r == NULL || r->shown || !r->wanted || (o = absent_station_json(d, history_of(a->s, d->id))) == NULL)
+		return 0;
+	comma_put(a->st, a->out);
+	put_json(a->out, o);
+	return 0;
 }
 
 /* The list ends: devices that were asked for and that no switch shows now. */
 static void
 add_absent(struct stations *st, struct store *s, struct buf *out)
 {
-	for (size_t i = 0; s != NULL && i < st->n; i++) {
-		struct wanted w = { .id = st->known[i].id };
-		json_t *o;
+	struct absent a = { st, s, out };
+	bool any = false;
 
-		if (st->known[i].shown || !st->known[i].wanted || store_detections(s, wanted_each, &w) < 0 || !w.found)
-			continue;
-		if ((o = absent_station_json(&w.d, history_of(s, w.id))) == NULL)
-			continue;
-		if (st->any)
-			put_u8(out, ',');
-		st->any = true;
-		put_json(out, o);
-	}
+	for (size_t i = 0; i < st->n && !any; i++)
+		any = st->known[i].wanted && !st->known[i].shown;
+	if (any && s != NULL)
+		store_detections(s, absent_each, &a);
 }
 
 void
