@@ -424,6 +424,12 @@ control_kept(struct control *c, uint32_t id)
 	return cl != NULL ? cl->kept : NULL;
 }
 
+bool
+control_has(const struct control *c, uint32_t id)
+{
+	return client_of(c, id) != NULL;
+}
+
 unsigned
 control_clients(const struct control *c)
 {

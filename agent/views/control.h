@@ -32,6 +32,7 @@ void		 control_give_up(struct control *c);
 void		 control_keep(struct control *c, uint32_t id, void *p, void (*free_p)(void *p));
 /* What was tied to it; NULL: nothing, or no such client. Borrowed. */
 void		*control_kept(struct control *c, uint32_t id);
+bool		 control_has(const struct control *c, uint32_t id);	/* it is still there */
 unsigned	 control_clients(const struct control *c);
 void		 control_free(struct control *c);	/* unlinks the socket; NULL is fine */
 #endif

@@ -23,6 +23,8 @@
 
 #define EVENTS_DEFAULT 1000
 #define EVENTS_MAX 2000			/* of one answer: others wait while it is made */
+#define FIND_SILENT_S 60		/* between two pieces of one answer */
+#define QUEUED_S 60			/* for a question to get its turn */
 #define NO_ENGINE "the engine does not answer"
 
 struct views {
@@ -32,8 +34,14 @@ struct views {
 	struct store		*store;		/* NULL until the engine has made it */
 	struct stat		 store_file;	/* which one is open */
 	struct chan		*engine;
+	struct pending		*pending;	/* oldest first; only while `finding` */
+	uint32_t		 finding;	/* the `find` that the engine is answering; 0: none */
+	struct event		*find_timer;
 	uint64_t		 refused;
 };
+
+/* A question that has to wait for its turn. */
+struct pending { struct pending *next; struct msg_query query; unsigned seconds; };
 
 /* Takes `doc` over. */
 static void
@@ -216,19 +224,88 @@ answer_events(struct views *v, uint32_t id, const struct filter *f, const json_t
 
 /* ---- from the engine */
 
-/* What one client asked; a `find` keeps what its answer is joined with. */
 static void
-ask_engine(struct views *v, uint32_t id, const struct msg_query *q, unsigned seconds)
+query_send(struct views *v, const struct msg_query *q, unsigned seconds)
 {
+	struct timeval silent = { FIND_SILENT_S, 0 };
 	struct buf b = { 0 };
 
-	assert(q->id == id && seconds > 0);
+	assert(v->finding == 0 && seconds > 0);
 	msg_query_encode(&b, q);
-	if (v->engine == NULL || b.bad || chan_put(v->engine, MSG_QUERY, &b) < 0)
-		send_error(v, id, NO_ENGINE);
-	else
-		control_wait(v->control, id, seconds);
+	if (v->engine == NULL || b.bad || chan_put(v->engine, MSG_QUERY, &b) < 0) {
+		send_error(v, q->id, NO_ENGINE);
+	} else {
+		control_wait(v->control, q->id, seconds);
+		if (strcmp(q->command, "find") == 0) {
+			v->finding = q->id;
+			evtimer_add(v->find_timer, &silent);
+		}
+	}
 	buf_free(&b);
+}
+
+/* One `find` at a time: its answer may be all that the channel holds, and what others asked would be lost behind it. */
+static void
+ask_engine(struct views *v, const struct msg_query *q, unsigned seconds)
+{
+	struct pending *p, **end = &v->pending;
+
+	if (v->finding == 0) {
+		query_send(v, q, seconds);
+		return;
+	}
+	if ((p = calloc(1, sizeof *p)) == NULL) {
+		send_error(v, q->id, "out of memory");
+		return;
+	}
+	p->query = *q;
+	p->seconds = seconds;
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = p;
+	control_wait(v->control, q->id, QUEUED_S);
+}
+
+/* The answer to a `find` is over: short questions have their turn before the next one. */
+static void
+find_over(struct views *v)
+{
+	evtimer_del(v->find_timer);
+	v->finding = 0;
+	while (v->finding == 0 && v->pending != NULL) {
+		struct pending **take = &v->pending, *p;
+
+		while (*take != NULL && strcmp((*take)->query.command, "find") == 0)
+			take = &(*take)->next;
+		if (*take == NULL)
+			take = &v->pending;
+		p = *take;
+		*take = p->next;
+		if (control_has(v->control, p->query.id))
+			query_send(v, &p->query, p->seconds);
+		free(p);
+	}
+}
+
+static void
+find_silent_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	find_over(arg);
+}
+
+/* The engine is gone, and with it all that was asked: said at once, not when each one's time is up. */
+static void
+engine_gone(struct views *v)
+{
+	for (struct pending *p = v->pending, *next; p != NULL; p = next) {
+		next = p->next;
+		free(p);
+	}
+	v->pending = NULL;
+	v->finding = 0;
+	evtimer_del(v->find_timer);
+	control_give_up(v->control);
 }
 
 /* False: it was answered that it cannot be. */
@@ -279,7 +356,13 @@ engine_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, in
 	id = get_u32(body);
 	more = get_u8(body);
 	if (type == MSG_ANSWER && !body->bad && more <= 1) {
+		struct timeval silent_for = { FIND_SILENT_S, 0 };
+
 		pass_on(v, id, body->p, msg_in_left(body), more == 1);
+		if (id == v->finding && more == 1)
+			evtimer_add(v->find_timer, &silent_for);
+		else if (id == v->finding)
+			find_over(v);
 		return;
 	}
 	v->refused++;
@@ -295,7 +378,7 @@ engine_closed(void *arg, struct chan *c)
 	chan_free(c);
 	if (v->engine == c)
 		v->engine = NULL;
-	control_give_up(v->control);	/* at once, not when their time is up */
+	engine_gone(v);
 }
 
 static const struct chan_ops engine_ops = { engine_message, engine_closed, NULL };
@@ -305,7 +388,7 @@ static const struct chan_ops engine_ops = { engine_message, engine_closed, NULL 
 /* `seconds`: how long the engine may be silent; 0: it is not asked. */
 static const struct { const char *name; unsigned seconds; } commands[] = {
 	{ "devices", 0 }, { "device", 0 }, { "events", 0 },
-	{ "status", 20 }, { "switches", 20 }, { "find", 30 }, { "test", 20 }, { "poll", 65 },
+	{ "status", 60 }, { "switches", 60 }, { "find", 60 }, { "test", 60 }, { "poll", 65 },
 };
 
 static void
@@ -317,7 +400,7 @@ command_run(struct views *v, uint32_t id, uint32_t uid, size_t command, const ch
 	text_cut(q.argument, sizeof q.argument, argument);
 	if (commands[command].seconds > 0) {
 		if (strcmp(q.command, "find") != 0 || find_begin(v, &q, argument))
-			ask_engine(v, id, &q, commands[command].seconds);
+			ask_engine(v, &q, commands[command].seconds);
 	} else if (!store_ready(v))
 		send_error(v, id, "the store is not there yet");
 	else if (strcmp(q.command, "devices") == 0)
@@ -414,7 +497,7 @@ peer(void *arg, enum peer_role role, unsigned index, int fd)
 		return;
 	}
 	chan_free(v->engine);
-	control_give_up(v->control);	/* the one before has taken their questions with it */
+	engine_gone(v);
 	if ((v->engine = chan_new(v->base, fd, &engine_ops, v)) == NULL)
 		log_warnx("out of memory: no channel to the engine");
 	store_close(v->store);		/* a new engine may have a new file */
@@ -428,11 +511,13 @@ views_main(void)
 	struct views v = { .base = event_base_new() };
 	int status;
 
-	if (v.base == NULL)
+	if (v.base == NULL || (v.find_timer = evtimer_new(v.base, find_silent_cb, &v)) == NULL)
 		fatal("no event base");
 	status = child_run(v.base, &ops, &v);
+	engine_gone(&v);
 	control_free(v.control);
 	chan_free(v.engine);
+	event_free(v.find_timer);
 	store_close(v.store);
 	conf_free(v.conf);
 	event_base_free(v.base);
