@@ -292,13 +292,35 @@ status_lists(const json_t *doc)
 	buf_free(&b);
 }
 
+/* Processes in a line while all is well, one by one when it is not. */
+static void
+status_processes(const json_t *doc)
+{
+	static const struct small_column columns[] = { { "name", FORM_PLAIN, { "PROCESS", 0, 0 } }, { "state", FORM_PLAIN, { "STATE", 0, 0 } },
+		{ "since", FORM_AGE, { "SINCE", 1, 0 } }, { "restarts", FORM_PLAIN, { "RESTARTS", 0, 0 } }, { "pid", FORM_PLAIN, { "PID", 2, 0 } } };
+	const json_t *list = value_at(doc, "processes"), *one;
+	size_t i, up = 0, restarts = 0;
+	char text[64];
+
+	json_array_foreach(list, i, one) {
+		up += str_eq(json_string_value(json_object_get(one, "state")), "up");
+		restarts += (size_t)json_integer_value(json_object_get(one, "restarts"));
+	}
+	if (up == json_array_size(list) && restarts == 0) {
+		snprintf(text, sizeof text, "%zu up, no restarts", up);
+		line("processes", text);
+	} else
+		small_table("Processes", list, columns, nitems(columns));
+}
+
 void
 page_status(const json_t *doc)
 {
 	static const struct small_column receivers[] = { { "receiver", FORM_PLAIN, { "RECEIVER", 0, 0 } }, { "state", FORM_PLAIN, { "STATE", 0, 0 } },
 		{ "queued", FORM_PLAIN, { "QUEUED", 0, 0 } }, { "oldest", FORM_AGE, { "OLDEST", 1, 0 } }, { "inFlight", FORM_PLAIN, { "IN FLIGHT", 4, 0 } },
 		{ "delivered", FORM_PLAIN, { "DELIVERED", 1, 0 } }, { "timedOut", FORM_PLAIN, { "TIMED OUT", 2, 0 } },
-		{ "refused", FORM_PLAIN, { "REFUSED", 3, 0 } }, { "type", FORM_PLAIN, { "TYPE", 5, 0 } } };
+		{ "refused", FORM_PLAIN, { "REFUSED", 3, 0 } }, { "type", FORM_PLAIN, { "TYPE", 5, 0 } },
+		{ "lastFailure", FORM_PLAIN, { "LAST FAILURE", 2, 12 } } };
 	char up[24];
 
 	linef("agent", "%s, up %s", json_string_value(value_at(doc, "agent")), number(doc, "uptimeSeconds") == 0 ? "0 s" :
@@ -310,12 +332,17 @@ page_status(const json_t *doc)
 		line_of("latency", doc, "%{latencyMs.p50} ms median, %{latencyMs.p99} ms p99, %{latencyMs.max} ms at most, of "
 		    "%{latencyMs.count} notifications (seen to acknowledged)");
 	line("store", json_string_value(value_at(doc, "store")));
+	if (str_eq(json_string_value(value_at(doc, "reload.result")), "refused"))
+		line_of("reload", doc, "REFUSED %a{reload.at} ago, the configuration before it stays in force: %{reload.why}");
+	line_of("polling", doc, "%{counters.poller.requests} requests, %{counters.poller.timeouts} timed out; dropped: %{counters.poller.strays} "
+	    "stray, %{counters.poller.mismatched} mismatched, %{counters.poller.malformed} malformed");
 	line_of("counters", doc, "%{counters.reports} reports (%{counters.reportsDropped} dropped, %{counters.resyncs} asked for again), "
 	    "%{counters.events} events, %{counters.alarmsInFloods} in floods, %{counters.storeFailures} store failures");
 	if (number(doc, "counters.stationsRefused") > 0 || number(doc, "counters.rowsRefused") > 0)
 		line_of("refused", doc, "%{counters.stationsRefused} stations (too many), %{counters.rowsRefused} rows");
 	status_lists(doc);
 	line_of("identity", doc, "engine ID %{engineId}, epoch %{epoch}");
+	status_processes(doc);
 	small_table("Receivers of notifications", value_at(doc, "outbox"), receivers, nitems(receivers));
 }
 

@@ -38,6 +38,8 @@ struct waiting {
 	struct mono	 until, asked;
 };
 
+#define ROLES_MAX 24
+
 struct engine {
 	struct conf		*conf;
 	struct registry		*registry;
@@ -68,6 +70,11 @@ struct engine {
 	struct told_conflict	*conflicts;
 	size_t			 n_conflicts, cap_conflicts;
 	struct waiting		*waiting;
+	struct listing		*listings;	/* answers being given (find.c) */
+	struct msg_role		roles[ROLES_MAX];	/* as the parent last said */
+	size_t			 n_roles;
+	struct msg_reload	 reload;	/* at 0: none since this engine began */
+	struct msg_counters	 polled[POLLERS_MAX];	/* what each poller counts */
 	struct moment		 loading;	/* when this run began */
 	struct mono		 started, heartbeat_at, batch_at, prune_at;
 	struct wall		 started_wall, last_complete_sweep;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/text.h"
+#include "engine/answer.h"
 #include "engine/core.h"
 
 #define BATCH_MS 250
@@ -236,6 +237,37 @@ engine_process(struct engine *e, const struct msg_process *m, struct moment now)
 	snprintf(text, sizeof text, "process %.31s %.95s (restart %u)", m->who, m->why, m->restarts);
 	event_of_agent(m->up ? EVENT_AGENT_RECOVERED : EVENT_AGENT_TROUBLE, m->up ? SEVERITY_INFO : SEVERITY_MAJOR, text, &ev);
 	event_commit(e, &ev, NULL, now);
+}
+
+void
+engine_role(struct engine *e, const struct msg_role *m)
+{
+	size_t i = 0;
+
+	while (i < e->n_roles && strcmp(e->roles[i].who, m->who) != 0)
+		i++;
+	if (i < ROLES_MAX)
+		e->roles[i] = *m;
+	e->n_roles += i == e->n_roles && i < ROLES_MAX;
+}
+
+void
+engine_reload(struct engine *e, const struct msg_reload *m)
+{
+	e->reload = *m;
+}
+
+void
+engine_counters(struct engine *e, unsigned poller, const struct msg_counters *m)
+{
+	if (poller < POLLERS_MAX)
+		e->polled[poller] = *m;
+}
+
+void
+engine_views_gone(struct engine *e)
+{
+	listings_free(e);
 }
 
 void

@@ -21,7 +21,10 @@ struct engine_ops {
 	void	(*random)(void *arg, uint8_t *out, size_t n);
 	/* Part of the answer to a query: JSON text; `more` false ends it. */
 	void	(*answer)(void *arg, uint32_t id, const char *json, size_t n, bool more);
+	/* True while whoever asked is slow: a long answer goes on with a later tick. NULL: never. */
+	bool	(*answer_busy)(void *arg);
 };
+#define POLLERS_MAX 16
 
 /* Loads what the store knows. Borrows `store` and `registry`; takes over `conf`. NULL: out of memory or the store failed. */
 struct engine	*engine_new(struct conf *conf, struct registry *registry, struct store *store,
@@ -41,6 +44,12 @@ void	engine_delivered(struct engine *e, const struct msg_delivered *m, struct mo
 /* notify is there (again): what was in flight is tried anew. */
 void	engine_notify_up(struct engine *e, bool up, struct moment now);
 void	engine_process(struct engine *e, const struct msg_process *m, struct moment now);
+/* For `status`: how each process is, how the last reload went, what a poller counts. */
+void	engine_role(struct engine *e, const struct msg_role *m);
+void	engine_reload(struct engine *e, const struct msg_reload *m);
+void	engine_counters(struct engine *e, unsigned poller, const struct msg_counters *m);
+/* Whoever asks has gone: answers that are being given end. */
+void	engine_views_gone(struct engine *e);
 void	engine_query(struct engine *e, const struct msg_query *q, struct moment now);
 
 /* Writes what would wait for the next batch; before engine_free(). */

@@ -17,7 +17,6 @@
 #include "proc/chan.h"
 #include "proc/child.h"
 
-#define POLLERS_MAX 16
 #define ENGINE_ID_OCTETS 17		/* SnmpEngineID: enterprise 8072 with the top bit set, format 5 (octets), 12 random */
 
 struct peer {
@@ -132,11 +131,19 @@ out_answer(void *arg, uint32_t id, const char *json, size_t n, bool more)
 	buf_free(&b);
 }
 
-static const struct engine_ops out_ops = { out_poll_now, out_resync, out_deliver, out_random, out_answer };
+static bool
+out_answer_busy(void *arg)
+{
+	(void)arg;
+	return loop.views.chan != NULL && chan_busy(loop.views.chan);
+}
+
+static const struct engine_ops out_ops = { out_poll_now, out_resync, out_deliver, out_random, out_answer, out_answer_busy };
 
 static void
 poller_message(struct peer *p, uint16_t type, struct msg_in *body)
 {
+	struct msg_counters counters;
 	struct msg_report report;
 	uint64_t key;
 
@@ -144,6 +151,12 @@ poller_message(struct peer *p, uint16_t type, struct msg_in *body)
 	case MSG_HELLO:
 		p->epoch = get_u64(body);
 		return;
+	case MSG_COUNTERS:
+		if (msg_counters_decode(body, &counters) == 0) {
+			engine_counters(loop.engine, p->index, &counters);
+			return;
+		}
+		break;
 	case MSG_REPORT_BEGIN:
 		if (msg_report_decode(body, &report) == 0) {
 			engine_report_begin(loop.engine, &report, now());
@@ -205,9 +218,18 @@ peer_closed(void *arg, struct chan *c)
 	p->chan = NULL;
 	if (p->role == PEER_NOTIFY && loop.engine != NULL)
 		engine_notify_up(loop.engine, false, now());
+	if (p->role == PEER_VIEWS && loop.engine != NULL)
+		engine_views_gone(loop.engine);
 }
 
-static const struct chan_ops peer_ops = { peer_message, peer_closed, NULL };
+static void
+peer_drained(void *arg, struct chan *c)
+{
+	(void)arg, (void)c;
+	tick_soon();
+}
+
+static const struct chan_ops peer_ops = { peer_message, peer_closed, peer_drained };
 
 /* Our own SNMP engine id: made once, kept in the database; boots grow by one each time notify starts. */
 static int
@@ -333,6 +355,22 @@ process_cb(void *arg, const struct msg_process *m)
 }
 
 static void
+reload_cb(void *arg, const struct msg_reload *m)
+{
+	(void)arg;
+	if (loop.engine != NULL)
+		engine_reload(loop.engine, m);
+}
+
+static void
+role_cb(void *arg, const struct msg_role *m)
+{
+	(void)arg;
+	if (loop.engine != NULL)
+		engine_role(loop.engine, m);
+}
+
+static void
 stop_cb(void *arg)
 {
 	(void)arg;
@@ -343,7 +381,8 @@ stop_cb(void *arg)
 int
 engine_main(void)
 {
-	static const struct child_ops ops = { .configure = configure, .peer = peer_cb, .process = process_cb, .stop = stop_cb };
+	static const struct child_ops ops = { .configure = configure, .peer = peer_cb, .process = process_cb, .stop = stop_cb,
+		.reload = reload_cb, .role = role_cb };
 	int status;
 
 	if ((loop.base = event_base_new()) == NULL || (loop.timer = evtimer_new(loop.base, tick_cb, NULL)) == NULL)

@@ -40,6 +40,7 @@ struct receiver {
 	struct entry	*first, **last, *heartbeat;	/* heartbeat: the one that waits, or NULL */
 	size_t		 queued, in_flight;
 	uint64_t	 delivered, timed_out, refused, expired;
+	char		 last_failure[128];
 };
 
 struct outbox {
@@ -262,6 +263,7 @@ static void
 unanswered(struct outbox *o, struct receiver *r, const char *why, struct moment now)
 {
 	r->timed_out++;
+	text_cut(r->last_failure, sizeof r->last_failure, why[0] != '\0' ? why : "no acknowledgement");
 	if (!r->down)
 		log_warnx("receiver %s does not acknowledge (%s): %zu notifications are kept", r->name, why[0] != '\0' ? why : "time-out",
 		    r->queued);
@@ -276,10 +278,22 @@ delivered(struct outbox *o, struct receiver *r, struct entry *e)
 {
 	r->delivered++;
 	entry_settle(o, r, e);
-	if (r->down)
+	if (r->down || r->last_failure[0] != '\0')
 		log_info("receiver %s answers again: %zu notifications waiting", r->name, r->queued);
 	r->down = false;
 	r->backoff_ms = 0;
+	r->last_failure[0] = '\0';
+}
+
+/* A refusal has a cause that a person has to mend: said when it is another one than before, not with each try of each row. */
+static void
+refused(struct outbox *o, struct receiver *r, struct entry *e, const char *why, struct moment now)
+{
+	r->refused++;
+	e->not_before = mono_add(now.mono, longer(o, &e->backoff_ms));
+	if (strcmp(r->last_failure, why) != 0)
+		log_warnx("receiver %s refuses %s: %s; its notifications are kept and tried again", r->name, o->told.id, why);
+	text_cut(r->last_failure, sizeof r->last_failure, why);
 }
 
 const struct event *
@@ -298,9 +312,7 @@ outbox_result(struct outbox *o, const struct msg_delivered *m, struct moment now
 		delivered(o, r, e);
 		break;
 	case DELIVERY_REFUSED:
-		r->refused++;
-		e->not_before = mono_add(now.mono, longer(o, &e->backoff_ms));
-		log_warnx("receiver %s refused %s: %s; tried again later", r->name, o->told.id, m->why);
+		refused(o, r, e, m->why, now);
 		break;
 	default:
 		unanswered(o, r, m->why, now);
@@ -426,6 +438,6 @@ outbox_figures(const struct outbox *o, size_t n, struct outbox_figures *out)
 		return false;
 	r = &o->receivers[n];
 	*out = (struct outbox_figures){ r->name, r->inform, r->down, !r->configured, r->queued, r->in_flight, r->delivered,
-		r->timed_out, r->refused, r->expired, r->first != NULL ? r->first->queued : (struct wall){ 0 } };
+		r->timed_out, r->refused, r->expired, r->first != NULL ? r->first->queued : (struct wall){ 0 }, r->last_failure };
 	return true;
 }

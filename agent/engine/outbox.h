@@ -20,6 +20,7 @@ struct outbox_figures {
 	size_t		 queued, in_flight;
 	uint64_t	 delivered, timed_out, refused, expired;	/* expired: over 7 days or over 100,000 rows */
 	struct wall	 oldest;	/* 0: nothing queued */
+	const char	*last_failure;	/* borrowed; "": the last try was answered */
 };
 
 struct outbox	*outbox_new(const struct outbox_ops *ops, void *arg);	/* NULL: out of memory */

@@ -120,3 +120,32 @@ mac_is_virtual_router(struct mac m)
 	/* HSRP version 2: 00:00:0c:9f:fx:xx (IPv4), 00:05:73:a0:0x:xx (IPv6) */
 	return (mac_u64(m) & 0xfffffffff000) == 0x00000c9ff000 || (mac_u64(m) & 0xfffffffff000) == 0x000573a00000;
 }
+
+size_t
+mac_digits(const char *text, char out[static 13])
+{
+	size_t n = 0, group = 0;
+
+	out[0] = '\0';
+	for (; *text != '\0'; text++) {
+		if (*text == '.' && group != 4) {
+			out[0] = '\0';
+			return 0;
+		}
+		if (strchr(":-. ", *text) != NULL) {
+			group = 0;
+			continue;
+		}
+		if (n == 12 || !isxdigit((unsigned char)*text)) {
+			out[0] = '\0';
+			return 0;
+		}
+		out[n++] = (char)tolower((unsigned char)*text);
+		group++;
+	}
+	out[n] = '\0';
+	if (n >= 4)
+		return n;
+	out[0] = '\0';
+	return 0;
+}

@@ -11,6 +11,9 @@ struct mac { uint8_t b[6]; };		/* network order */
 
 /* Any spelling: 44:19:b6:01:02:03, 44-19-B6-…, 4419.b601.0203, 4419b6010203, 0:c:29:1:2:3. 0, or -EINVAL. */
 int		mac_parse(const char *text, struct mac *out);
+/* The digits of a MAC or of a part of one, in any spelling, lower case: "4419b6". Four digits at least; 0, with out "": it is none. Groups
+ * between dots have four digits ("4419.b6"): "10.20" is the beginning of an IP address. */
+size_t		mac_digits(const char *text, char out[static 13]);
 /* Lower case with colons, into `out`, which is returned. */
 const char	*mac_text(struct mac m, char out[static MAC_TEXT]);
 uint64_t	mac_u64(struct mac m);		/* the 48 bits as a number, for keys and sorting */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/num.h"
@@ -17,7 +18,7 @@
 #include "poller/report.h"
 #include "proc/child.h"
 
-enum { TICK_MS = 100, COUNTERS_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000 };
+enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000 };
 
 enum lane { LANE_LIVE, LANE_SILENT, LANE_N };
 /* The slots of each lane, and how many polls start in a tick: neither the switches nor we get all at once. */
@@ -53,7 +54,7 @@ static struct poller {
 	uint64_t		 epoch, dropped;
 	unsigned		 n_running;
 	bool			 unreported, configured;
-	struct mono		 counters_at;
+	struct mono		 counters_at, said_at;
 	struct snmp_counters	 told;
 } poller;
 
@@ -295,7 +296,20 @@ start_queued(void)
 		}
 }
 
-/* What was dropped at the door is counted, and said when there is more of it. */
+static void
+report_counters(const struct snmp_counters *c)
+{
+	const struct msg_counters m = { .requests = c->requests, .replies = c->replies, .timeouts = c->timeouts, .resent = c->resent,
+		.unsent = c->unsent, .strays = c->strays, .mismatched = c->mismatched, .malformed = c->malformed };
+	struct buf b = { 0 };
+
+	msg_counters_encode(&b, &m);
+	if (poller.engine != NULL)
+		chan_put(poller.engine, MSG_COUNTERS, &b);	/* a lost one is made good by the next */
+	buf_free(&b);
+}
+
+/* What was dropped at the door is counted and shown by `status`; said when there is more of it. */
 static void
 tell_counters(struct mono now)
 {
@@ -304,6 +318,10 @@ tell_counters(struct mono now)
 	if (mono_since(poller.counters_at, now) < COUNTERS_MS)
 		return;
 	poller.counters_at = now;
+	report_counters(c);
+	if (mono_since(poller.said_at, now) < SAY_MS)
+		return;
+	poller.said_at = now;
 	if (c->mismatched == t->mismatched && c->malformed == t->malformed && c->unsent == t->unsent && c->strays == t->strays)
 		return;
 	poller.told = *c;
@@ -333,7 +351,9 @@ engine_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, in
 	uint64_t key = get_u64(body);
 	struct sw *w = body->bad ? NULL : sw_find(key);
 
-	(void)arg, (void)c, (void)fd;
+	(void)arg, (void)c;
+	if (fd >= 0)
+		close(fd);
 	if (w == NULL || (type != MSG_RESYNC && type != MSG_POLL_NOW))
 		return;
 	if (type == MSG_RESYNC) {
@@ -543,7 +563,7 @@ poller_main(unsigned index)
 	TAILQ_INIT(&poller.running);
 	for (enum lane l = 0; l < LANE_N; l++)
 		TAILQ_INIT(&poller.queue[l]);
-	poller.counters_at = mono_now();
+	poller.counters_at = poller.said_at = mono_now();
 	if ((poller.base = event_base_new()) == NULL || (poller.snmp = snmp_new(poller.base)) == NULL ||
 	    (poller.tick = event_new(poller.base, -1, 0, tick_cb, NULL)) == NULL ||
 	    getrandom(&poller.epoch, sizeof poller.epoch, 0) != (ssize_t)sizeof poller.epoch)

@@ -136,6 +136,23 @@ msg_report_decode(struct msg_in *in, struct msg_report *m)
 }
 
 void
+msg_counters_encode(struct buf *b, const struct msg_counters *m)
+{
+#define PUT(name, help) put_u64(b, m->name);
+	POLLER_COUNTERS(PUT)
+#undef PUT
+}
+
+int
+msg_counters_decode(struct msg_in *in, struct msg_counters *m)
+{
+#define GET(name, help) m->name = get_u64(in);
+	POLLER_COUNTERS(GET)
+#undef GET
+	return msg_in_done(in) ? 0 : -EBADMSG;
+}
+
+void
 msg_deliver_encode(struct buf *b, const struct msg_deliver *m)
 {
 	put_u64(b, m->row);

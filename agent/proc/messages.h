@@ -27,6 +27,7 @@ enum msg_type {
 	MSG_REPORT_BEGIN,	/* struct msg_report */
 	MSG_REPORT_ROWS,	/* key u64, removed u8, then rows as u16 length + packed row: a part of the report begun */
 	MSG_REPORT_END,		/* key u64 */
+	MSG_COUNTERS,		/* struct msg_counters, now and then */
 	/* engine -> poller */
 	MSG_RESYNC = 96,	/* u64 key: send a snapshot with the next poll, and poll soon */
 	MSG_POLL_NOW,		/* u64 key */
@@ -79,6 +80,16 @@ struct msg_report {
 	char		error[160];	/* one line; "" none */
 };
 
+/* What a poller has counted since it began; the names are those of `status`. */
+#define POLLER_COUNTERS(X)									\
+	X(requests, "datagrams asked") X(replies, "datagrams answered") X(timeouts, "questions that nobody answered in time")	\
+	X(resent, "asked once more after a time-out") X(unsent, "datagrams that the system did not take")		\
+	X(strays, "datagrams from nobody who was asked, or too late")						\
+	X(mismatched, "replies of another version, community or user than asked")				\
+	X(malformed, "replies that are not SNMP")
+#define POLLER_COUNTER_FIELD(name, help) uint64_t name;
+struct msg_counters { POLLER_COUNTERS(POLLER_COUNTER_FIELD) };
+
 struct msg_deliver {
 	uint64_t	row;		/* outbox row */
 	char		receiver[NAME_MAX_OCTETS];
@@ -112,6 +123,8 @@ void	msg_role_encode(struct buf *b, const struct msg_role *m);
 int	msg_role_decode(struct msg_in *in, struct msg_role *m);
 void	msg_report_encode(struct buf *b, const struct msg_report *m);
 int	msg_report_decode(struct msg_in *in, struct msg_report *m);
+void	msg_counters_encode(struct buf *b, const struct msg_counters *m);
+int	msg_counters_decode(struct msg_in *in, struct msg_counters *m);
 void	msg_deliver_encode(struct buf *b, const struct msg_deliver *m);
 int	msg_deliver_decode(struct msg_in *in, struct msg_deliver *m);
 void	msg_delivered_encode(struct buf *b, const struct msg_delivered *m);

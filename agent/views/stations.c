@@ -55,27 +55,6 @@ find_argument(const char *typed, char out[static FIND_ARGUMENT])
 	snprintf(out, FIND_ARGUMENT, "%s", text);
 }
 
-/* The hexadecimal digits of a MAC or a part of one, as the engine reads them; "" when the text is none. */
-static void
-digits_of(const char *text, char out[static 13])
-{
-	size_t n = 0;
-
-	out[0] = '\0';
-	for (; *text != '\0'; text++) {
-		if (strchr(":-. ", *text) != NULL)
-			continue;
-		if (n == 12 || strchr("0123456789abcdefABCDEF", *text) == NULL) {
-			out[0] = '\0';
-			return;
-		}
-		out[n++] = (char)(*text >= 'A' && *text <= 'F' ? *text + 32 : *text);
-		out[n] = '\0';
-	}
-	if (n < 4)
-		out[0] = '\0';
-}
-
 static bool
 is_wanted(const struct stations *st, const struct detection *d)
 {
@@ -121,7 +100,7 @@ stations_new(struct store *s, const char *argument, bool all, bool *store_failed
 	snprintf(st->argument, sizeof st->argument, "%s", argument);
 	st->text = st->argument;
 	st->all = all;
-	digits_of(argument, st->digits);
+	mac_digits(argument, st->digits);
 	ip_parse(argument, &st->ip);
 	if (s != NULL && store_detections(s, known_each, st) < 0)
 		*store_failed = true;

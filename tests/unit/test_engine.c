@@ -78,7 +78,7 @@ answer(void *arg, uint32_t id, const char *json, size_t n, bool more)
 	(void)arg, (void)id, (void)json, (void)n, (void)more;
 }
 
-static const struct engine_ops ops = { poll_now, resync, deliver, random_octets, answer };
+static const struct engine_ops ops = { poll_now, resync, deliver, random_octets, answer, NULL };
 
 static struct conf *
 conf_make(void)

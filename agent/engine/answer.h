@@ -1,0 +1,26 @@
+/* agent/engine/answer.h: between the files that make the documents of camtrapctl from the state in memory. Only they include it. */
+#ifndef CAMTRAPD_ANSWER_H
+#define CAMTRAPD_ANSWER_H
+#include <jansson.h>
+
+#include "engine/core.h"
+#include "model/detection.h"
+
+#define PIECE 48000			/* octets of an answer in one message */
+
+/* null stands for "not known": time 0, an empty or missing text, number 0. */
+json_t	*time_json(struct wall t);
+json_t	*text_or_null(const char *s);
+json_t	*number_or_null(uint32_t v);
+
+/* The whole document in pieces. Takes `doc` over; NULL: out of memory, which is said. */
+void	 answer_send(struct engine *e, uint32_t id, json_t *doc);
+void	 answer_error(struct engine *e, uint32_t id, const char *what, const char *name);	/* name: quoted behind it, or NULL */
+
+json_t	*status_json(struct engine *e, struct moment now);				/* status.c */
+void	 answer_switches(struct engine *e, const struct msg_query *q);			/* status.c */
+/* find.c: begins a listing, which goes on piece by piece as long as views takes them. */
+void	 answer_find(struct engine *e, const struct msg_query *q);
+void	 listings_go(struct engine *e);
+void	 listings_free(struct engine *e);
+#endif
