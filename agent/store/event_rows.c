@@ -1,8 +1,7 @@
 /* agent/store/event_rows.c: the event log and the outbox. */
+#include <assert.h>
 #include <errno.h>
-#include <string.h>
 
-#include "base/log.h"
 #include "store/store_db.h"
 
 int
@@ -12,8 +11,7 @@ store_event_put(struct store *s, const struct event *e)
 	struct buf body = { 0 };
 	int rc;
 
-	if (q == NULL)
-		return -EIO;
+	assert(e->sequence != 0 && e->id[0] != '\0');
 	event_encode(&body, e);
 	db_int(q, 1, e->sequence);
 	db_text(q, 2, e->id);
@@ -21,7 +19,7 @@ store_event_put(struct store *s, const struct event *e)
 	db_int(q, 4, e->at.us);
 	db_int(q, 5, e->detection_id);
 	db_blob(q, 6, body.p, body.len);
-	rc = body.bad ? (sqlite3_finalize(q), -ENOMEM) : db_run(s, q);
+	rc = body.bad ? (db_done(q), -ENOMEM) : db_run(s, q);
 	buf_free(&body);
 	return rc;
 }
@@ -30,24 +28,22 @@ store_event_put(struct store *s, const struct event *e)
 int
 store_events(struct store *s, struct wall since, uint32_t after, size_t limit, int (*each)(void *arg, const struct event *e), void *arg)
 {
-	sqlite3_stmt *q = db_prepare(s, "SELECT body FROM event WHERE at >= ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3");
+	sqlite3_stmt *q = db_prepare(s, "SELECT body, sequence FROM event WHERE at >= ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3");
 	int rc;
 
-	if (q == NULL)
-		return -EIO;
 	db_int(q, 1, since.us);
 	db_int(q, 2, after);
 	db_int(q, 3, (int64_t)limit);
 	while ((rc = db_step(s, q)) == 1) {
-		struct msg_in m = msg_in_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
+		struct msg_in m = db_column_msg(q, 0);
 		struct event e;
 
-		if (event_decode(&m, &e) < 0)
-			log_error("a stored event cannot be read and is passed over");
+		if (event_decode(&m, &e) < 0 || !msg_in_done(&m))
+			db_passed_over("event", sqlite3_column_int64(q, 1));
 		else if ((rc = each(arg, &e)) != 0)
 			break;
 	}
-	sqlite3_finalize(q);
+	db_done(q);
 	return rc;
 }
 
@@ -58,13 +54,12 @@ store_outbox_put(struct store *s, const char *receiver, const struct event *e, u
 	struct buf body = { 0 };
 	int rc;
 
-	if (q == NULL)
-		return -EIO;
+	assert(receiver[0] != '\0');
 	event_encode(&body, e);
 	db_text(q, 1, receiver);
 	db_int(q, 2, e->at.us);
 	db_blob(q, 3, body.p, body.len);
-	rc = body.bad ? (sqlite3_finalize(q), -ENOMEM) : db_run(s, q);
+	rc = body.bad ? (db_done(q), -ENOMEM) : db_run(s, q);
 	buf_free(&body);
 	*row = rc == 0 ? (uint64_t)sqlite3_last_insert_rowid(s->db) : 0;
 	return rc;
@@ -78,15 +73,15 @@ store_outbox(struct store *s, int (*each)(void *arg, const struct outbox_row *r)
 
 	while ((rc = db_step(s, q)) == 1) {
 		struct outbox_row r = { .row = (uint64_t)sqlite3_column_int64(q, 0), .queued = { sqlite3_column_int64(q, 2) } };
-		struct msg_in m = msg_in_of(sqlite3_column_blob(q, 3), (size_t)sqlite3_column_bytes(q, 3));
+		struct msg_in m = db_column_msg(q, 3);
 
 		db_column_text(q, 1, r.receiver, sizeof r.receiver);
-		if (event_decode(&m, &r.event) < 0)
-			log_error("outbox row %lld cannot be read and is passed over", (long long)r.row);
+		if (event_decode(&m, &r.event) < 0 || !msg_in_done(&m))
+			db_passed_over("outbox row", (int64_t)r.row);
 		else if ((rc = each(arg, &r)) != 0)
 			break;
 	}
-	sqlite3_finalize(q);
+	db_done(q);
 	return rc;
 }
 
@@ -96,16 +91,14 @@ store_outbox_get(struct store *s, uint64_t row, struct event *out)
 	sqlite3_stmt *q = db_prepare(s, "SELECT body FROM outbox WHERE row = ?1");
 	int rc;
 
-	if (q == NULL)
-		return -EIO;
 	db_int(q, 1, (int64_t)row);
 	if ((rc = db_step(s, q)) == 1) {
-		struct msg_in m = msg_in_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
+		struct msg_in m = db_column_msg(q, 0);
 
-		rc = event_decode(&m, out);
+		rc = event_decode(&m, out) < 0 || !msg_in_done(&m) ? -EBADMSG : 0;
 	} else if (rc == 0)
 		rc = -ENOENT;
-	sqlite3_finalize(q);
+	db_done(q);
 	return rc;
 }
 
@@ -114,8 +107,6 @@ store_outbox_done(struct store *s, uint64_t row)
 {
 	sqlite3_stmt *q = db_prepare(s, "DELETE FROM outbox WHERE row = ?1");
 
-	if (q == NULL)
-		return -EIO;
 	db_int(q, 1, (int64_t)row);
 	return db_run(s, q);
 }

@@ -1,17 +1,26 @@
-/* agent/store/store.c: opening, checking and migrating the database; transactions, counters, small blobs. */
+/* agent/store/store.c: opening, judging and moving aside the database; transactions, counters, small blobs, pruning. */
+#include <assert.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/num.h"
 #include "base/text.h"
 #include "store/store_db.h"
 
 #define APPLICATION_ID 0x63747264	/* "ctrd" */
 #define SCHEMA_VERSION 1
+#define PATH_OCTETS 384
 
 static const char schema[] =
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
@@ -32,237 +41,249 @@ static const char schema[] =
     "CREATE TABLE outbox (row INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, queued INTEGER NOT NULL,"
     " body BLOB NOT NULL) STRICT;";
 
-int
-db_failed(struct store *s)
+static struct store *
+store_new(void)
 {
-	int code = sqlite3_errcode(s->db);
+	struct store *s = calloc(1, sizeof *s);
 
-	snprintf(s->error, sizeof s->error, "%s", sqlite3_errmsg(s->db));
-	return code == SQLITE_FULL ? -ENOSPC : code == SQLITE_NOMEM ? -ENOMEM : -EIO;
+	if (s != NULL)
+		s->lock = -1;
+	return s;
 }
 
-sqlite3_stmt *
-db_prepare(struct store *s, const char *sql)
-{
-	sqlite3_stmt *q = NULL;
-
-	if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK)
-		db_failed(s);
-	return q;
-}
-
-void
-db_text(sqlite3_stmt *q, int at, const char *text)
-{
-	sqlite3_bind_text(q, at, text, -1, SQLITE_TRANSIENT);
-}
-
-void
-db_blob(sqlite3_stmt *q, int at, const void *p, size_t n)
-{
-	if (n > 0)
-		sqlite3_bind_blob64(q, at, p, n, SQLITE_TRANSIENT);
-}
-
-void
-db_int(sqlite3_stmt *q, int at, int64_t v)
-{
-	sqlite3_bind_int64(q, at, v);
-}
-
-int
-db_step(struct store *s, sqlite3_stmt *q)
-{
-	int rc = q != NULL ? sqlite3_step(q) : SQLITE_ERROR;
-
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : db_failed(s);
-}
-
-int
-db_run(struct store *s, sqlite3_stmt *q)
-{
-	int rc = db_step(s, q);
-
-	sqlite3_finalize(q);
-	return rc > 0 ? 0 : rc;
-}
-
-void
-db_column_text(sqlite3_stmt *q, int at, char *out, size_t size)
-{
-	const unsigned char *text = sqlite3_column_text(q, at);
-
-	text_cut(out, size, text != NULL ? (const char *)text : "");
-}
-
+/* "DIR/camtrapd.db". */
 static int
-exec(struct store *s, const char *sql)
+path_of(struct store *s, const char *dir, char path[static PATH_OCTETS])
 {
-	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_failed(s);
+	if ((size_t)snprintf(path, PATH_OCTETS, "%s/camtrapd.db", dir) < PATH_OCTETS)
+		return 0;
+	snprintf(s->error, sizeof s->error, "the path of the folder is longer than %d octets", PATH_OCTETS - 32);
+	return -ENAMETOOLONG;
 }
 
-static int64_t
-pragma(struct store *s, const char *sql)
+/* One camtrapd per folder, and one that may write to it. The folder itself is locked: nothing is left behind,
+ * and the lock ends with the process however that ends. */
+static int
+dir_lock(struct store *s, const char *dir)
 {
-	sqlite3_stmt *q = db_prepare(s, sql);
-	int64_t v = q != NULL && sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : -1;
+	int err;
 
-	sqlite3_finalize(q);
-	return v;
+	if ((s->lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0 && faccessat(s->lock, ".", W_OK | X_OK, AT_EACCESS) == 0 &&
+	    flock(s->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	err = errno;
+	if (err == EWOULDBLOCK) {
+		snprintf(s->error, sizeof s->error, "another camtrapd uses this folder");
+		return -EBUSY;
+	}
+	snprintf(s->error, sizeof s->error, "the folder cannot be used: %s", strerror(err));
+	return -err;
 }
 
-/* True when every page and index is in order. */
-static bool
-is_sound(struct store *s)
+/* 0: every page and index is in order. -EBADMSG: not; s->error says what. Another error: that cannot be told now. */
+static int
+soundness(struct store *s)
 {
 	sqlite3_stmt *q = db_prepare(s, "PRAGMA integrity_check(1)");
-	bool ok = q != NULL && sqlite3_step(q) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(q, 0), "ok") == 0;
+	char found[400], text[200];
+	int rc = db_step(s, q);
 
-	sqlite3_finalize(q);
-	return ok;
+	assert(rc != 0);		/* "ok", or what is wrong */
+	if (rc == 1) {
+		db_column_text(q, 0, found, sizeof found);
+		text_clean(text, sizeof text, found, strlen(found));	/* several lines */
+		rc = strcmp(text, "ok") == 0 ? 0 : db_broken(s, text);
+	}
+	db_done(q);
+	return rc;
 }
 
+/* Writes to the file: only for one that is ours or new. */
 static int
-db_open(struct store *s, const char *path, int flags)
+settings(struct store *s)
 {
-	if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		return s->db != NULL ? db_failed(s) : -ENOMEM;
-	sqlite3_busy_timeout(s->db, 2000);
-	return (flags & SQLITE_OPEN_READONLY) != 0 ? exec(s, "PRAGMA query_only=1") : 0;
-}
-
-/* Only for a file that is known to be ours: changing the journal mode writes to it. */
-static int
-db_settings(struct store *s)
-{
-	return exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	return db_exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
 	    "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=67108864;");
 }
 
-/* A fresh file gets its schema, an old one is migrated, a newer one is left alone. 1: it was fresh; 0; -EPROTO; -EBADMSG: not ours. */
+/* The epoch is drawn, not read off a clock, which may be set back to a time it had before. Part of the open transaction. */
 static int
-schema_judge(struct store *s)
-{
-	int64_t id = pragma(s, "PRAGMA application_id"), version = pragma(s, "PRAGMA user_version");
-	int64_t tables = pragma(s, "SELECT count(*) FROM sqlite_schema");
-	char sql[128];
-
-	if (id == 0 && tables == 0) {
-		snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", APPLICATION_ID, SCHEMA_VERSION);
-		if (exec(s, "BEGIN IMMEDIATE") < 0 || exec(s, schema) < 0 || exec(s, sql) < 0)
-			return -EIO;
-		return 1;
-	}
-	if (id != APPLICATION_ID || version < 1)
-		return -EBADMSG;
-	if (version > SCHEMA_VERSION)
-		return -EPROTO;
-	return is_sound(s) ? 0 : -EBADMSG;
-}
-
-/* DIR/camtrapd.db and its two helpers out of the way, under a name with the time. */
-static int
-move_aside(const char *path, struct wall now, char *moved, size_t size)
-{
-	static const char *const tails[] = { "", "-wal", "-shm" };
-	char from[512], to[512];
-
-	for (int i = 0; i < 3; i++) {
-		if ((size_t)snprintf(from, sizeof from, "%s%s", path, tails[i]) >= sizeof from ||
-		    (size_t)snprintf(to, sizeof to, "%s.corrupt-%" PRId64 "%s", path, now.us / 1000000, tails[i]) >= sizeof to)
-			return -ENAMETOOLONG;
-		if (rename(from, to) < 0 && errno != ENOENT)
-			return -errno;
-		if (i == 0)
-			text_cut(moved, size, to);
-	}
-	return 0;
-}
-
-/* The epoch is the second of creation: it differs from that of any database that was lost before. */
-static int
-epoch_make(struct store *s, struct wall now, uint32_t *epoch)
+epoch_make(struct store *s, uint32_t *epoch)
 {
 	struct buf b = { 0 };
 	int rc;
 
-	put_u32(&b, (uint32_t)(now.us / 1000000));
-	*epoch = (uint32_t)(now.us / 1000000);
-	if ((rc = store_begin(s)) == 0 && (rc = store_meta_put(s, "epoch", b.p, b.len)) == 0)
-		rc = store_commit(s);
+	do {
+		if (getrandom(epoch, sizeof *epoch, 0) != sizeof *epoch) {
+			snprintf(s->error, sizeof s->error, "no random numbers");
+			return -EIO;
+		}
+		*epoch &= INT32_MAX;	/* some receivers take Unsigned32 for a signed number */
+	} while (*epoch == 0);
+	put_u32(&b, *epoch);
+	rc = store_meta_put(s, "epoch", b.p, b.len);
 	buf_free(&b);
 	return rc;
 }
 
+/* All of the schema or nothing, so that a file with tables is a file of one version. */
 static int
-epoch_read(struct store *s, struct wall now, bool fresh, uint32_t *epoch)
+schema_make(struct store *s)
+{
+	char sql[80];
+	uint32_t epoch;
+	int rc;
+
+	snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, SCHEMA_VERSION);
+	if ((rc = store_begin(s)) < 0 || (rc = db_exec(s, schema)) < 0 || (rc = db_exec(s, sql)) < 0 || (rc = epoch_make(s, &epoch)) < 0 ||
+	    (rc = store_commit(s)) < 0)
+		store_rollback(s);
+	return rc;
+}
+
+static int
+epoch_read(struct store *s, uint32_t *epoch)
 {
 	struct buf b = { 0 };
-	int rc = fresh ? -ENOENT : store_meta_get(s, "epoch", &b);
+	int rc = store_meta_get(s, "epoch", &b);
+	struct msg_in m;
 
 	if (rc == 0) {
-		struct msg_in m = msg_in_of(b.p, b.len);
-
+		m = msg_in_of(b.p, b.len);
 		*epoch = get_u32(&m);
-		rc = msg_in_done(&m) ? 0 : -ENOENT;
+		if (!msg_in_done(&m) || *epoch == 0)
+			rc = -ENOENT;
 	}
 	buf_free(&b);
-	return rc == -ENOENT ? epoch_make(s, now, epoch) : rc;
+	if (rc == -ENOENT && ((rc = store_begin(s)) < 0 || (rc = epoch_make(s, epoch)) < 0 || (rc = store_commit(s)) < 0))
+		store_rollback(s);
+	return rc;
+}
+
+/* Opens the file and says what it is. 1: new, with its schema now. 0: ours. -EPROTO: a newer version's. -EBADMSG: broken or not ours,
+ * and only that may move it out of the way. Another error: that cannot be told now (no rights, no room, locked, a failing disk). */
+static int
+file_judge(struct store *s, const char *path)
+{
+	int64_t id, version, tables;
+	int rc;
+
+	if ((rc = db_open(s, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) < 0 ||
+	    (rc = db_number(s, "PRAGMA application_id", &id)) < 0 || (rc = db_number(s, "PRAGMA user_version", &version)) < 0 ||
+	    (rc = db_number(s, "SELECT count(*) FROM sqlite_schema", &tables)) < 0)
+		return rc;
+	if (sqlite3_db_readonly(s->db, "main") != 0) {
+		snprintf(s->error, sizeof s->error, "the file is not writable");
+		return -EROFS;
+	}
+	if (id == 0 && version == 0 && tables == 0)
+		return (rc = schema_make(s)) < 0 ? rc : 1;
+	if (id != APPLICATION_ID || version < 1) {
+		snprintf(s->error, sizeof s->error, "a database of another program");
+		return -EBADMSG;
+	}
+	if (version > SCHEMA_VERSION) {
+		snprintf(s->error, sizeof s->error, "schema version %" PRId64 ", this camtrapd knows %d", version, SCHEMA_VERSION);
+		return -EPROTO;
+	}
+	return soundness(s);
+}
+
+/* DIR/camtrapd.db and its two helpers out of the way, under a name with the time that no file has yet. */
+static int
+move_aside(struct store *s, const char *path, struct wall now)
+{
+	static const char *const tails[] = { "", "-wal", "-shm" };
+	int64_t second = now.us / 1000000;
+	char from[PATH_OCTETS + 8], to[PATH_OCTETS + 40];
+
+	do
+		snprintf(to, sizeof to, "%s.corrupt-%" PRId64, path, second++);
+	while (access(to, F_OK) == 0);
+	/* The helpers go first: a file without its WAL is worth more than a WAL that a new file would take for its own. */
+	for (size_t i = nitems(tails); i-- > 0;) {
+		snprintf(from, sizeof from, "%s%s", path, tails[i]);
+		snprintf(to, sizeof to, "%s.corrupt-%" PRId64 "%s", path, second - 1, tails[i]);
+		if (rename(from, to) < 0 && errno != ENOENT) {
+			int err = errno;
+
+			snprintf(s->error, sizeof s->error, "a broken file that cannot be moved aside: %s", strerror(err));
+			return -err;
+		}
+	}
+	return 0;
+}
+
+/* The last file that was moved aside, if any. A new database beside one was begun after a loss, although perhaps not in this run:
+ * the disk may have been full then. */
+static bool
+was_moved(const char *dir, char *moved, size_t size)
+{
+	static const char prefix[] = "camtrapd.db.corrupt-";
+	char newest[NAME_MAX + 1] = "";
+	DIR *d = opendir(dir);
+
+	if (d == NULL)
+		return false;
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		if (strncmp(e->d_name, prefix, sizeof prefix - 1) == 0 && strchr(e->d_name + sizeof prefix, '-') == NULL &&
+		    strverscmp(e->d_name, newest) > 0)
+			text_cut(newest, sizeof newest, e->d_name);
+	closedir(d);
+	if (newest[0] != '\0')
+		snprintf(moved, size, "%s/%s", dir, newest);
+	return newest[0] != '\0';
 }
 
 int
 store_open(struct store **out, const char *dir, struct wall now, struct store_opened *opened)
 {
-	struct store *s = *out = calloc(1, sizeof *s);
-	char path[384];
+	struct store *s = *out = store_new();
+	char path[PATH_OCTETS];
 	mode_t mask;
 	int rc;
 
 	*opened = (struct store_opened){ 0 };
-	if (s == NULL || (size_t)snprintf(path, sizeof path, "%s/camtrapd.db", dir) >= sizeof path)
-		return s == NULL ? -ENOMEM : -ENAMETOOLONG;
-	mask = umask(0027);
-	rc = db_open(s, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-	if (rc == 0)
-		rc = schema_judge(s);
-	if (rc == -EBADMSG || (rc == -EIO && sqlite3_errcode(s->db) == SQLITE_NOTADB) || (rc == -EIO && sqlite3_errcode(s->db) == SQLITE_CORRUPT)) {
-		sqlite3_close(s->db);
-		s->db = NULL;
-		opened->state_lost = true;
-		if ((rc = move_aside(path, now, opened->moved_to, sizeof opened->moved_to)) == 0 &&
-		    (rc = db_open(s, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) == 0)
-			rc = schema_judge(s);
-	}
-	if (rc >= 0) {
-		opened->created = rc == 1;
-		rc = db_settings(s) < 0 ? -EIO : rc;
-	}
-	umask(mask);
-	if (rc < 0)
+	if (s == NULL)
+		return -ENOMEM;
+	if ((rc = path_of(s, dir, path)) < 0 || (rc = dir_lock(s, dir)) < 0)
 		return rc;
-	return epoch_read(s, now, rc == 1, &opened->epoch);
+	mask = umask(0027);
+	if ((rc = file_judge(s, path)) == -EBADMSG) {
+		log_error("%s: %s", path, s->error);
+		db_close(s);
+		if ((rc = move_aside(s, path, now)) == 0)
+			rc = file_judge(s, path);
+	}
+	opened->created = rc == 1;
+	opened->state_lost = rc == 1 && was_moved(dir, opened->moved_to, sizeof opened->moved_to);
+	if (rc >= 0 && (rc = settings(s)) == 0)
+		rc = epoch_read(s, &opened->epoch);
+	umask(mask);
+	if (rc < 0 && s->db != NULL)
+		db_close(s);		/* its text stays */
+	return rc;
 }
 
 int
 store_open_reader(struct store **out, const char *dir)
 {
-	struct store *s = calloc(1, sizeof *s);
-	char path[384];
+	struct store *s = *out = store_new();
+	char path[PATH_OCTETS];
+	int64_t id, version;
 	int rc;
 
-	*out = NULL;
-	if (s == NULL || (size_t)snprintf(path, sizeof path, "%s/camtrapd.db", dir) >= sizeof path) {
-		free(s);
+	if (s == NULL)
 		return -ENOMEM;
-	}
-	if ((rc = db_open(s, path, SQLITE_OPEN_READONLY)) == 0 && pragma(s, "PRAGMA user_version") != SCHEMA_VERSION)
-		rc = -EPROTO;
-	if (rc < 0) {
-		store_close(s);
+	if ((rc = path_of(s, dir, path)) < 0 || (rc = db_open(s, path, SQLITE_OPEN_READONLY)) < 0 ||
+	    (rc = db_exec(s, "PRAGMA query_only=1; PRAGMA trusted_schema=OFF")) < 0 ||
+	    (rc = db_number(s, "PRAGMA application_id", &id)) < 0 || (rc = db_number(s, "PRAGMA user_version", &version)) < 0)
 		return rc;
-	}
-	*out = s;
-	return 0;
+	if (id == APPLICATION_ID && version == SCHEMA_VERSION)
+		return 0;
+	snprintf(s->error, sizeof s->error, "not a database of this version");
+	return -EPROTO;
 }
 
 void
@@ -270,7 +291,9 @@ store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
-	sqlite3_close(s->db);
+	db_close(s);
+	if (s->lock >= 0)
+		close(s->lock);		/* after the file: the next one may open it now */
 	free(s);
 }
 
@@ -283,13 +306,14 @@ store_error(const struct store *s)
 int
 store_begin(struct store *s)
 {
-	return exec(s, "BEGIN IMMEDIATE");
+	assert(sqlite3_get_autocommit(s->db));
+	return db_run(s, db_prepare(s, "BEGIN IMMEDIATE"));
 }
 
 int
 store_commit(struct store *s)
 {
-	return exec(s, "COMMIT");
+	return db_run(s, db_prepare(s, "COMMIT"));
 }
 
 void
@@ -298,6 +322,7 @@ store_rollback(struct store *s)
 	/* SQLite has rolled back by itself when the disk was full. */
 	if (!sqlite3_get_autocommit(s->db))
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	assert(sqlite3_get_autocommit(s->db));
 }
 
 int
@@ -307,14 +332,17 @@ store_next(struct store *s, enum store_counter c, uint32_t *out)
 	    " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value");
 	int rc;
 
-	if (q == NULL)
-		return -EIO;
 	db_int(q, 1, c);
 	if ((rc = db_step(s, q)) == 1) {
-		*out = (uint32_t)sqlite3_column_int64(q, 0);
-		rc = db_step(s, q);
+		int64_t v = sqlite3_column_int64(q, 0);
+
+		assert(v > 0);
+		*out = (uint32_t)v;
+		rc = v > UINT32_MAX ? -ERANGE : db_step(s, q);
 	}
-	sqlite3_finalize(q);
+	if (rc == -ERANGE)
+		snprintf(s->error, sizeof s->error, "counter %d is at its end", (int)c);
+	db_done(q);
 	return rc;
 }
 
@@ -323,8 +351,6 @@ store_meta_put(struct store *s, const char *name, const void *p, size_t n)
 {
 	sqlite3_stmt *q = db_prepare(s, "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)");
 
-	if (q == NULL)
-		return -EIO;
 	db_text(q, 1, name);
 	db_blob(q, 2, p, n);
 	return db_run(s, q);
@@ -336,29 +362,29 @@ store_meta_get(struct store *s, const char *name, struct buf *out)
 	sqlite3_stmt *q = db_prepare(s, "SELECT value FROM meta WHERE name = ?1");
 	int rc;
 
-	if (q == NULL)
-		return -EIO;
 	db_text(q, 1, name);
 	if ((rc = db_step(s, q)) == 1) {
-		put_bytes(out, sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
+		struct msg_in m = db_column_msg(q, 0);
+
+		put_bytes(out, m.p, msg_in_left(&m));
 		rc = out->bad ? -ENOMEM : 0;
 	} else if (rc == 0)
 		rc = -ENOENT;
-	sqlite3_finalize(q);
+	db_done(q);
 	return rc;
 }
 
 int
 store_prune(struct store *s, struct wall before)
 {
-	static const char *const statements[] = { "DELETE FROM presence WHERE ended < ?1", "DELETE FROM event WHERE at < ?1" };
+	/* An event that still waits for a receiver stays, and so does all that came after it: a log without holes. */
+	static const char *const statements[] = { "DELETE FROM presence WHERE ended < ?1",
+		"DELETE FROM event WHERE at < min(?1, coalesce((SELECT min(queued) FROM outbox), ?1))" };
 	int rc = 0;
 
-	for (size_t i = 0; i < sizeof statements / sizeof *statements && rc == 0; i++) {
+	for (size_t i = 0; i < nitems(statements) && rc == 0; i++) {
 		sqlite3_stmt *q = db_prepare(s, statements[i]);
 
-		if (q == NULL)
-			return -EIO;
 		db_int(q, 1, before.us);
 		rc = db_run(s, q);
 	}

@@ -1,21 +1,15 @@
 /* agent/store/switch_rows.c: what is known of switches between runs, with the current table as one blob. */
+#include <assert.h>
 #include <errno.h>
-#include <string.h>
 
 #include "store/store_db.h"
 
-int
-store_switch_put(struct store *s, struct store_switch *sw)
+static int
+switch_write(struct store *s, const char *sql, struct store_switch *sw)
 {
-	sqlite3_stmt *q = db_prepare(s,
-	    "INSERT INTO switch (name, last_poll, last_complete, baseline_at, polls, uptime_cs, state, unreachable_told, tables)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (name) DO UPDATE SET last_poll = ?2, last_complete = ?3,"
-	    " baseline_at = ?4, polls = ?5, uptime_cs = ?6, state = ?7, unreachable_told = ?8, tables = coalesce(?9, tables)"
-	    " RETURNING number");
+	sqlite3_stmt *q = db_prepare(s, sql);
 	int rc;
 
-	if (q == NULL)
-		return -EIO;
 	db_text(q, 1, sw->name);
 	db_int(q, 2, sw->last_poll.us);
 	db_int(q, 3, sw->last_complete.us);
@@ -28,8 +22,25 @@ store_switch_put(struct store *s, struct store_switch *sw)
 	if ((rc = db_step(s, q)) == 1) {
 		sw->number = (uint32_t)sqlite3_column_int64(q, 0);
 		rc = db_step(s, q);
-	}
-	sqlite3_finalize(q);
+	} else if (rc == 0)
+		rc = -ENOENT;
+	db_done(q);
+	return rc;
+}
+
+int
+store_switch_put(struct store *s, struct store_switch *sw)
+{
+	/* Not one statement with ON CONFLICT: that draws a number each time, and numbers are 32 bits of the MIB. */
+	static const char update[] = "UPDATE switch SET last_poll = ?2, last_complete = ?3, baseline_at = ?4, polls = ?5, uptime_cs = ?6,"
+	    " state = ?7, unreachable_told = ?8, tables = coalesce(?9, tables) WHERE name = ?1 RETURNING number";
+	static const char insert[] = "INSERT INTO switch (name, last_poll, last_complete, baseline_at, polls, uptime_cs, state,"
+	    " unreachable_told, tables) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING number";
+	int rc;
+
+	assert(sw->name[0] != '\0' && !sw->table.bad);
+	if ((rc = switch_write(s, update, sw)) == -ENOENT)
+		rc = switch_write(s, insert, sw);
 	return rc;
 }
 
@@ -41,19 +52,21 @@ store_switches(struct store *s, int (*each)(void *arg, const struct store_switch
 	int rc;
 
 	while ((rc = db_step(s, q)) == 1) {
+		struct msg_in table;
 		struct store_switch sw = { .number = (uint32_t)sqlite3_column_int64(q, 0), .last_poll = { sqlite3_column_int64(q, 2) },
 			.last_complete = { sqlite3_column_int64(q, 3) }, .baseline_at = { sqlite3_column_int64(q, 4) },
 			.polls = (uint32_t)sqlite3_column_int64(q, 5), .uptime_cs = (uint32_t)sqlite3_column_int64(q, 6),
 			.state = (uint8_t)sqlite3_column_int64(q, 7), .unreachable_told = sqlite3_column_int64(q, 8) != 0 };
 
 		db_column_text(q, 1, sw.name, sizeof sw.name);
-		put_bytes(&sw.table, sqlite3_column_blob(q, 9), (size_t)sqlite3_column_bytes(q, 9));
+		table = db_column_msg(q, 9);
+		put_bytes(&sw.table, table.p, msg_in_left(&table));
 		rc = sw.table.bad ? -ENOMEM : each(arg, &sw);
 		buf_free(&sw.table);
 		if (rc != 0)
 			break;
 	}
-	sqlite3_finalize(q);
+	db_done(q);
 	return rc;
 }
 
@@ -62,8 +75,6 @@ store_switch_forget(struct store *s, const char *name)
 {
 	sqlite3_stmt *q = db_prepare(s, "DELETE FROM switch WHERE name = ?1");
 
-	if (q == NULL)
-		return -EIO;
 	db_text(q, 1, name);
 	return db_run(s, q);
 }
