@@ -281,7 +281,7 @@ peer_cb(void *arg, enum peer_role role, unsigned index, int fd)
 	p->index = index;
 	if ((p->chan = chan_new(loop.base, fd, &peer_ops, p)) == NULL)
 		fatal("out of memory");
-	if (role == PEER_NOTIFY && identity(&id) == 0) {
+	if (role == PEER_NOTIFY && loop.engine != NULL && identity(&id) == 0) {
 		msg_identity_encode(&b, &id);
 		chan_put(p->chan, MSG_IDENTITY, &b);
 		buf_free(&b);
@@ -331,6 +331,7 @@ configure(void *arg, const void *p, size_t n)
 	if ((rc = store_open(&loop.store, c->state_dir, wall_now(), &opened)) < 0) {
 		log_error("database in %s: %s", c->state_dir,
 		    rc == -EPROTO ? "written by a newer camtrapd; left as it is" : store_error(loop.store));
+		conf_free(c);
 		return rc;
 	}
 	if (opened.state_lost)
@@ -338,6 +339,7 @@ configure(void *arg, const void *p, size_t n)
 	loop.engine = engine_new(c, loop.registry, loop.store, &opened, &out_ops, NULL, now());
 	if (loop.engine == NULL) {
 		log_error("what the database holds cannot be loaded: %s", store_error(loop.store));
+		conf_free(c);
 		return -EIO;
 	}
 	child_ready();
