@@ -1,6 +1,7 @@
 /* agent/base/buf.c: growing buffers and the big-endian codec. */
 #include "base/buf.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +24,13 @@ buf_clear(struct buf *b)
 static uint8_t *
 buf_room(struct buf *b, size_t n)
 {
+	assert(b->len <= b->cap && (b->p != NULL || b->cap == 0));
 	if (b->bad)
 		return NULL;
+	if (n > SIZE_MAX / 4) {		/* nothing of ours is; the sums below stay in range */
+		b->bad = true;
+		return NULL;
+	}
 	if (b->cap - b->len < n) {
 		size_t cap = b->cap < 64 ? 64 : b->cap;
 		uint8_t *p;
@@ -140,6 +146,7 @@ msg_in_of(const void *p, size_t n)
 	static const uint8_t nothing[1];
 	const uint8_t *start = n > 0 ? p : nothing;
 
+	assert(n == 0 || p != NULL);
 	return (struct msg_in){ start, start + n, false };
 }
 
@@ -148,6 +155,7 @@ get_run(struct msg_in *m, size_t n)
 {
 	const uint8_t *p = m->p;
 
+	assert(m->p <= m->end);
 	if (m->bad || (size_t)(m->end - m->p) < n) {
 		m->bad = true;
 		return NULL;
@@ -238,6 +246,7 @@ get_text_into(struct msg_in *m, char *out, size_t size)
 	size_t n;
 	const uint8_t *p = get_octets(m, &n);
 
+	assert(size > 0);
 	out[0] = '\0';
 	if (p == NULL)
 		return;

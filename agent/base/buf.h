@@ -16,13 +16,14 @@ struct buf {
 void	buf_free(struct buf *b);	/* and makes it empty */
 void	buf_clear(struct buf *b);	/* keeps the memory */
 void	put_bytes(struct buf *b, const void *p, size_t n);	/* as they are, no length */
+/* Numbers, big-endian. */
 void	put_u8(struct buf *b, uint8_t v);
 void	put_u16(struct buf *b, uint16_t v);
 void	put_u32(struct buf *b, uint32_t v);
 void	put_u64(struct buf *b, uint64_t v);
 /* A length of two octets, then the octets. Over 65,535 octets: sets `bad`. `s` NULL counts as "". */
 void	put_octets(struct buf *b, const void *p, size_t n);
-void	put_text(struct buf *b, const char *s);
+void	put_text(struct buf *b, const char *s);	/* as put_octets(), without the NUL */
 /* printf into the buffer, without a NUL at the end. */
 void	buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The content as a NUL-terminated text, borrowed until the next put. NULL when out of memory. */
@@ -34,20 +35,24 @@ struct msg_in {
 	bool		 bad;
 };
 
+/* Reads `n` octets at `p`, which may be NULL when n is 0. */
 struct msg_in	msg_in_of(const void *p, size_t n);
+/* Numbers, big-endian; 0 when bad. */
 uint8_t		get_u8(struct msg_in *m);
 uint16_t	get_u16(struct msg_in *m);
 uint32_t	get_u32(struct msg_in *m);
 uint64_t	get_u64(struct msg_in *m);
+/* `n` octets without a length; zeros when bad. */
 void		get_bytes(struct msg_in *m, void *out, size_t n);
 /* Borrowed from the message; *n is its length. NULL with *n 0 when bad. */
 const uint8_t	*get_octets(struct msg_in *m, size_t *n);
 /* A copied, NUL-terminated text of at most `max` octets without a NUL in it; the caller frees it.
  * Too long, a NUL inside or out of memory: sets `bad` and returns NULL. */
 char		*get_text(struct msg_in *m, size_t max);
-/* The same into an array of the caller. */
+/* The same into an array of the caller; `size` > 0 counts the NUL. "" when bad. */
 void		get_text_into(struct msg_in *m, char *out, size_t size);
 /* True when everything was there and nothing is left over. */
 bool		msg_in_done(const struct msg_in *m);
+/* Octets not read yet. */
 size_t		msg_in_left(const struct msg_in *m);
 #endif

@@ -39,7 +39,8 @@ mono_since(struct mono from, struct mono to)
 const char *
 wall_text(struct wall t, char out[static WALL_TEXT])
 {
-	time_t s = (time_t)(t.us / 1000000);
+	int64_t ms = t.us / 1000 - (t.us % 1000 < 0);	/* down, also before 1970 */
+	time_t s = (time_t)(ms / 1000 - (ms % 1000 < 0));
 	struct tm tm;
 	char date[24];
 
@@ -47,25 +48,29 @@ wall_text(struct wall t, char out[static WALL_TEXT])
 		memcpy(out, "never", 6);
 		return out;
 	}
-	snprintf(out, WALL_TEXT, "%s.%03uZ", date, (unsigned)(t.us / 1000 % 1000) % 1000);
+	snprintf(out, WALL_TEXT, "%s.%03uZ", date, (unsigned)(ms - (int64_t)s * 1000) % 1000);
 	return out;
 }
 
 int
 wall_parse(const char *text, struct wall *out)
 {
-	struct tm tm = { 0 };
+	struct tm tm = { 0 }, day;
 	const char *p = strptime(text, "%Y-%m-%d", &tm);
 	int64_t us = 0;
+	time_t s;
 
 	if (p == NULL)
 		return -EINVAL;
+	day = tm;
 	if (*p == 'T' || *p == ' ') {
 		if ((p = strptime(p + 1, "%H:%M:%S", &tm)) == NULL)
 			return -EINVAL;
 		if (*p == '.') {
 			int64_t unit = 100000;
 
+			if (p[1] < '0' || p[1] > '9')
+				return -EINVAL;
 			for (p++; *p >= '0' && *p <= '9'; p++, unit /= 10)
 				us += (*p - '0') * unit;
 		}
@@ -74,6 +79,9 @@ wall_parse(const char *text, struct wall *out)
 	}
 	if (*p != '\0')
 		return -EINVAL;
-	out->us = (int64_t)timegm(&tm) * 1000000 + us;
+	s = timegm(&tm);
+	if (tm.tm_mday != day.tm_mday || tm.tm_mon != day.tm_mon)	/* 31 February, which timegm() takes for 3 March */
+		return -EINVAL;
+	out->us = (int64_t)s * 1000000 + us;
 	return 0;
 }

@@ -10,6 +10,7 @@ struct wall { int64_t us; };		/* microseconds since 1970-01-01 UTC; 0: not known
 
 #define WALL_TEXT 32			/* octets for wall_text(), NUL included */
 
+/* The only two clocks there are. */
 struct mono	mono_now(void);
 struct wall	wall_now(void);
 
@@ -20,6 +21,6 @@ int64_t		mono_since(struct mono from, struct mono to);
 
 /* RFC 3339 in UTC with milliseconds, "2026-11-24T00:21:11.042Z", into `out`, which it returns. Time 0: "never". */
 const char	*wall_text(struct wall t, char out[static WALL_TEXT]);
-/* The reverse; also takes a bare date (midnight UTC). 0: stored. -EINVAL: not a time. */
+/* The reverse; also takes a bare date (midnight UTC). 0: stored. -EINVAL: not a time, or no such day; *out is untouched. */
 int		wall_parse(const char *text, struct wall *out);
 #endif

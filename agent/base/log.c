@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #define LOG_LINE_MAX 1024
 
@@ -29,8 +30,8 @@ log_line(enum log_level level, int err, const char *fmt, va_list ap)
 {
 	static const int syslog_priority[] = { 3, 4, 6, 7 };
 	static const char *const word[] = { "error: ", "warning: ", "", "debug: " };
-	char line[LOG_LINE_MAX], stamp[WALL_TEXT];
-	size_t n;
+	char line[LOG_LINE_MAX], body[2 * LOG_LINE_MAX], stamp[WALL_TEXT];
+	size_t n, len;
 
 	if (level > log_max)
 		return;
@@ -39,13 +40,13 @@ log_line(enum log_level level, int err, const char *fmt, va_list ap)
 	else
 		n = (size_t)snprintf(line, sizeof line, "%s %s: ", wall_text(wall_now(), stamp), log_who);
 	n += (size_t)snprintf(line + n, sizeof line - n, "%s", word[level]);
-	vsnprintf(line + n, sizeof line - n, fmt, ap);
-	n = strlen(line);
-	if (err != 0 && n + 2 < sizeof line)
-		snprintf(line + n, sizeof line - n, ": %s", strerror(err));
-	n = strlen(line);
-	if (n > sizeof line - 2)
-		n = sizeof line - 2;
+	vsnprintf(body, sizeof body, fmt, ap);
+	if (err != 0 && (len = strlen(body)) + 2 < sizeof body)
+		snprintf(body + len, sizeof body - len, ": %s", strerror(err));
+	for (char *p = body; *p != '\0'; p++)	/* one line is one line, whatever a library put into its text */
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = ' ';
+	n += text_cut(line + n, sizeof line - n - 1, body);
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, n) < 0)
 		return;			/* nowhere left to say it */

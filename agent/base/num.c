@@ -1,6 +1,7 @@
 /* agent/base/num.c: numbers and durations from text, strictly. */
 #include "base/num.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -119,6 +120,7 @@ array_grow(void **array, size_t count, size_t *cap, size_t size)
 	size_t want;
 	void *p;
 
+	assert(size > 0 && count <= *cap && (*array != NULL || *cap == 0));
 	if (count < *cap)
 		return 0;
 	want = *cap < 8 ? 8 : *cap * 2;

@@ -1,6 +1,7 @@
 /* agent/base/text.c: from what a device sent to text that is safe to store, log and show. */
 #include "base/text.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -44,18 +45,26 @@ utf8_put(uint8_t *out, uint32_t c)
 	return len;
 }
 
-static bool
-is_utf8(const uint8_t *p, size_t n)
+/* How many of the octets are UTF-8: all of them, or all but a character at the end that was cut (by the 255 octets of a protocol, say),
+ * if the text has shown before that it is UTF-8. 0: it is not. */
+static size_t
+utf8_span(const uint8_t *p, size_t n)
 {
+	bool shown = false;
+
 	for (size_t i = 0; i < n;) {
 		uint32_t c;
-		size_t len = utf8_get(p + i, n - i, &c);
+		size_t len = utf8_get(p + i, n - i, &c), k = i + 1;
 
-		if (len == 0)
-			return false;
+		if (len == 0) {
+			while (k < n && (p[k] & 0xc0) == 0x80)
+				k++;
+			return shown && k == n && p[i] >= 0xc2 && p[i] < 0xf5 && k - i < (p[i] < 0xe0 ? 2u : p[i] < 0xf0 ? 3u : 4u) ? i : 0;
+		}
+		shown |= len > 1;
 		i += len;
 	}
-	return true;
+	return n;
 }
 
 static bool
@@ -69,9 +78,20 @@ is_blank(uint32_t c)
 static bool
 is_invisible(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || (c >= 0x200b && c <= 0x200f) ||
-	    (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
-	    (c >= 0xe0000 && c <= 0xe007f);
+	static const struct { uint32_t from, to; } ranges[] = {
+		{ 0x0000, 0x001f }, { 0x007f, 0x009f },		/* C0, DEL, C1 */
+		{ 0x00ad, 0x00ad }, { 0x034f, 0x034f }, { 0x061c, 0x061c }, { 0x115f, 0x1160 }, { 0x17b4, 0x17b5 }, { 0x180b, 0x180f },
+		{ 0x200b, 0x200f }, { 0x202a, 0x202e }, { 0x2060, 0x206f }, { 0x2800, 0x2800 }, { 0x3164, 0x3164 },
+		{ 0xfdd0, 0xfdef }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff }, { 0xffa0, 0xffa0 }, { 0xfff9, 0xfffb },
+		{ 0xe0000, 0xe0fff },				/* tags, variation selectors */
+	};
+
+	if ((c & 0xfffe) == 0xfffe)
+		return true;		/* no characters at all */
+	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+		if (c >= ranges[i].from && c <= ranges[i].to)
+			return true;
+	return false;
 }
 
 /* Removes whole characters from the end of out[0..len) until an ellipsis fits in size - 1 octets, and adds it. */
@@ -92,9 +112,12 @@ size_t
 text_clean(char *out, size_t size, const void *octets, size_t n)
 {
 	const uint8_t *p = octets;
-	bool utf8 = n == 0 || is_utf8(p, n), gap = false;
-	size_t len = 0;
+	size_t len = 0, span = utf8_span(p, n);
+	bool utf8 = span > 0, gap = false;
 
+	assert(size > 0);
+	if (utf8)
+		n = span;
 	for (size_t i = 0; i < n;) {
 		uint32_t c = p[i];
 		uint8_t one[4];
@@ -127,6 +150,7 @@ text_cut(char *out, size_t size, const char *s)
 {
 	size_t n = strlen(s);
 
+	assert(size > 0);
 	if (n < size) {
 		memcpy(out, s, n + 1);
 		return n;
@@ -144,6 +168,7 @@ text_hex(char *out, size_t size, const void *octets, size_t n)
 	const uint8_t *p = octets;
 	size_t len = 0;
 
+	assert(size > 0);
 	for (size_t i = 0; i < n && len + 2 < size; i++) {
 		out[len++] = digit[p[i] >> 4];
 		out[len++] = digit[p[i] & 15];

@@ -7,9 +7,9 @@
 
 #define TEXT_MAX 255			/* octets of cleaned text, without the NUL */
 
-/* Valid UTF-8 of at most `size` - 1 octets, NUL-terminated: octets that are not UTF-8 are read as Latin-1; white space
- * becomes one blank; other control octets, bidi controls and zero-width characters are left out; blanks at the
- * ends too. Never cut inside a character; a cut text ends with "…". Returns the length. */
+/* Valid UTF-8 of at most `size` - 1 octets, NUL-terminated: octets that are not UTF-8 are read as Latin-1 (but a last character
+ * that came cut is dropped); white space becomes one blank; other control octets, bidi controls, zero-width and invisible characters
+ * are left out; blanks at the ends too. Never cut inside a character; a cut text ends with "…". `size` > 0. Returns the length. */
 size_t	text_clean(char *out, size_t size, const void *octets, size_t n);
 
 /* A copy of `s` (already clean) of at most `size` - 1 octets, cut at a character with "…". Returns the length. */

@@ -1,6 +1,7 @@
 /* agent/model/detection.c: detections and events as octets, for messages and the database. */
 #include "model/detection.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -70,6 +71,7 @@ place_get(struct msg_in *m, struct place *p)
 void
 location_encode(struct buf *b, const struct location *l)
 {
+	assert(l->n_candidates <= CANDIDATES_MAX);
 	put_u8(b, (uint8_t)l->verdict);
 	put_u8(b, (uint8_t)l->reason);
 	put_text(b, l->reason_text);
@@ -98,6 +100,7 @@ location_decode(struct msg_in *m, struct location *l)
 void
 detection_encode(struct buf *b, const struct detection *d)
 {
+	assert(d->n_evidence <= EVIDENCE_MAX);
 	put_u8(b, DETECTION_VERSION);
 	put_u32(b, d->id);
 	put_bytes(b, d->mac.b, sizeof d->mac.b);
@@ -175,6 +178,7 @@ detection_decode(struct msg_in *m, struct detection *d)
 void
 event_encode(struct buf *b, const struct event *e)
 {
+	assert(e->type >= 1 && e->type <= EVENT_AGENT_RECOVERED);
 	put_u8(b, EVENT_VERSION);
 	put_text(b, e->id);
 	put_u32(b, e->sequence);

@@ -87,8 +87,10 @@ struct event {
 	struct wall	seen_at, decided_at;
 };
 
+/* Octets for messages and the database; each kind starts with its version, but a location. Encoders say in b->bad that there was no
+ * memory. Decoders: 0, or -EBADMSG (out of range, too long, cut); they do not ask for the end of `m`: the caller does. */
 void	event_encode(struct buf *b, const struct event *e);
-int	event_decode(struct msg_in *m, struct event *e);	/* 0 or -EBADMSG; does not ask for the end of `m` */
+int	event_decode(struct msg_in *m, struct event *e);
 void	location_encode(struct buf *b, const struct location *l);
 int	location_decode(struct msg_in *m, struct location *l);
 void	detection_encode(struct buf *b, const struct detection *d);

@@ -18,10 +18,10 @@ int
 mac_parse(const char *text, struct mac *out)
 {
 	uint8_t digit[12];
-	size_t n = 0, group = 0, separators = 0;
+	size_t n = 0, group = 0, separators = 0, width = 0;
 	char separator = '\0';
 
-	/* Groups of a text with ':' or '-' are octets, whose first digit may be missing. */
+	/* Groups are of one width. Those of a text with ':' or '-' are octets, whose first digit may be missing. */
 	for (const char *p = text;; p++) {
 		if (isxdigit((unsigned char)*p)) {
 			if (n == nitems(digit))
@@ -36,7 +36,12 @@ mac_parse(const char *text, struct mac *out)
 			digit[n] = digit[n - 1];
 			digit[n - 1] = 0;
 			n++;
+			group++;
 		}
+		if (width == 0)
+			width = group;
+		if (group != width)
+			return -EINVAL;
 		if (*p == '\0')
 			break;
 		if (group == 0 || strchr(":-. ", *p) == NULL || (separator != '\0' && *p != separator))
@@ -45,8 +50,7 @@ mac_parse(const char *text, struct mac *out)
 		separators++;
 		group = 0;
 	}
-	if (n != nitems(digit) || (separators != 0 && group == 0) ||
-	    ((separator == ':' || separator == '-') && separators != 5 && separators != 2 && separators != 1))
+	if (n != nitems(digit) || (separators != 0 && separators != 1 && separators != 2 && separators != 5))
 		return -EINVAL;
 	for (size_t i = 0; i < 6; i++)
 		out->b[i] = (uint8_t)(digit[2 * i] << 4 | digit[2 * i + 1]);

@@ -9,7 +9,8 @@ struct mac { uint8_t b[6]; };		/* network order */
 
 #define MAC_TEXT 18			/* octets for mac_text(), NUL included */
 
-/* Any spelling: 44:19:b6:01:02:03, 44-19-B6-…, 4419.b601.0203, 4419b6010203, 0:c:29:1:2:3. 0, or -EINVAL. */
+/* Any spelling: 44:19:b6:01:02:03, 44-19-B6-…, 4419.b601.0203, 4419b6-010203, 4419b6010203, 0:c:29:1:2:3: one, two, three or six
+ * groups of one width, with : - . or a blank between them. 0, or -EINVAL with *out untouched. */
 int		mac_parse(const char *text, struct mac *out);
 /* The digits of a MAC or of a part of one, in any spelling, lower case: "4419b6". Four digits at least; 0, with out "": it is none. Groups
  * between dots have four digits ("4419.b6"): "10.20" is the beginning of an IP address. */
@@ -17,7 +18,7 @@ size_t		mac_digits(const char *text, char out[static 13]);
 /* Lower case with colons, into `out`, which is returned. */
 const char	*mac_text(struct mac m, char out[static MAC_TEXT]);
 uint64_t	mac_u64(struct mac m);		/* the 48 bits as a number, for keys and sorting */
-struct mac	mac_of_u64(uint64_t v);
+struct mac	mac_of_u64(uint64_t v);		/* the lower 48 bits */
 bool		mac_eq(struct mac a, struct mac b);
 bool		mac_is_zero(struct mac m);
 bool		mac_is_group(struct mac m);	/* multicast or broadcast: never a station */

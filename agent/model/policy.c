@@ -1,6 +1,7 @@
 /* agent/model/policy.c: rules held against what is known of one device. */
 #include "model/policy.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ policies_free(struct policies *p)
 void
 policies_encode(struct buf *b, const struct policies *p)
 {
+	assert(p->n <= UINT16_MAX);
 	put_u16(b, (uint16_t)p->n);
 	for (size_t i = 0; i < p->n; i++) {
 		const struct policy_set *s = &p->sets[i];
@@ -231,7 +233,7 @@ identify(const struct policies *p, const struct registry *r, struct mac mac, con
 	struct registry_match m = registry_lookup(r, mac);
 	struct verdict_of_maker v = { 0 };
 	struct held h = { 0 };
-	char value[41], owner[31];
+	char value[41], owner[31], organisation[81] = "";	/* cut at characters: the reason stays UTF-8 */
 
 	for (size_t i = 0; i < p->n && i < SETS_MAX; i++)
 		for (size_t k = 0; k < p->sets[i].n; k++)
@@ -244,13 +246,16 @@ identify(const struct policies *p, const struct registry *r, struct mac mac, con
 			v.policies[v.n_policies++] = p->sets[i].name;
 	text_cut(v.vendor, sizeof v.vendor, h.by_block != NULL ? h.by_block->vendor : h.by_word->vendor);
 	if (h.by_block != NULL) {
+		assert(h.by_block->kind == RULE_PREFIX || m.organisation != NULL);
+		if (m.organisation != NULL)
+			text_cut(organisation, sizeof organisation, m.organisation);
 		v.conflict = speaks_of_another(&h, m.organisation, evidence, n);
 		v.confidence = h.by_block->cameras || (h.by_word != NULL && !v.conflict) ? CONFIDENCE_CONFIRMED : CONFIDENCE_PROBABLE;
 		if (h.by_block->kind == RULE_PREFIX)
 			snprintf(v.reason, sizeof v.reason, "block %.20s is on the operator's list", h.by_block->match);
 		else
-			snprintf(v.reason, sizeof v.reason, "block %02x:%02x:%02x%s (MA-%c) is %.80s", mac.b[0], mac.b[1], mac.b[2],
-			    m.bits == 24 ? "" : "…", m.bits == 24 ? 'L' : m.bits == 28 ? 'M' : 'S', m.organisation);
+			snprintf(v.reason, sizeof v.reason, "block %02x:%02x:%02x%s (MA-%c) is %s", mac.b[0], mac.b[1], mac.b[2],
+			    m.bits == 24 ? "" : "…", m.bits == 24 ? 'L' : m.bits == 28 ? 'M' : 'S', organisation);
 	} else {
 		v.conflict = m.organisation != NULL;
 		v.confidence = mac_is_local(mac) ? CONFIDENCE_PROBABLE : CONFIDENCE_POSSIBLE;

@@ -1,6 +1,7 @@
 /* agent/model/registry.c: the IEEE's assignments, from its CSV files and from Wireshark's manuf; the newest file wins per block. */
 #include "model/registry.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include "base/num.h"
 #include "base/text.h"
 
-#define FILES_MAX 16
+#define FILES_MAX 48			/* 16 in the configuration, each oui.csv with two beside it */
 #define FILE_OCTETS_MAX (64 << 20)
 
 struct block { uint64_t prefix; uint32_t name; uint8_t file; };		/* prefix: the top bits, at the bottom of the number */
@@ -22,7 +23,7 @@ struct blocks { unsigned bits; struct block *v; size_t n, cap; };
 struct registry {
 	struct blocks		 blocks[3];	/* 36, 28, 24 bits: the longest first */
 	char			*names;		/* one after the other, NUL-terminated; an offset names one */
-	size_t			 names_len, names_cap;
+	size_t			 names_len, names_cap, last_name;
 	struct registry_file	 files[FILES_MAX];
 	char			*paths[FILES_MAX];
 	size_t			 n_files;
@@ -57,7 +58,9 @@ name_add(struct registry *r, const char *name)
 {
 	size_t n = strlen(name) + 1;
 
-	/* Files list a maker's blocks together or not at all in order: the last name is the likeliest repetition. */
+	/* manuf is in order of blocks, and makers have them in runs: the last name is the likeliest repetition. */
+	if (r->names_len > 0 && strcmp(r->names + r->last_name, name) == 0)
+		return (uint32_t)r->last_name;
 	if (r->names_cap - r->names_len < n) {
 		size_t cap = r->names_cap == 0 ? 1 << 16 : r->names_cap * 2;
 		char *p = realloc(r->names, cap);
@@ -70,8 +73,10 @@ name_add(struct registry *r, const char *name)
 		r->names_cap = cap;
 	}
 	memcpy(r->names + r->names_len, name, n);
+	r->last_name = r->names_len;
 	r->names_len += n;
-	return (uint32_t)(r->names_len - n);
+	assert(r->names_len <= UINT32_MAX);	/* 48 files of 64 MiB, names only: far from it */
+	return (uint32_t)r->last_name;
 }
 
 /* `digits` are 6, 7 or 9 hexadecimal digits. False: that is no block. */
@@ -133,13 +138,22 @@ static bool
 csv_line(struct registry *r, const char *p, const char *end)
 {
 	char kind[8], digits[16], name[TEXT_MAX + 1];
-	size_t n;
+	size_t n, want;
 
 	csv_field(&p, end, kind, sizeof kind);
 	n = csv_field(&p, end, digits, sizeof digits);
-	if (strcmp(kind, "MA-L") != 0 && strcmp(kind, "MA-M") != 0 && strcmp(kind, "MA-S") != 0)
+	want = strcmp(kind, "MA-L") == 0 ? 6 : strcmp(kind, "MA-M") == 0 ? 7 : strcmp(kind, "MA-S") == 0 ? 9 : 0;
+	if (n != want)
 		return false;
 	return block_add(r, digits, n, name, csv_field(&p, end, name, sizeof name));
+}
+
+static const char *
+tab_or(const char *p, const char *end)
+{
+	const char *tab = memchr(p, '\t', (size_t)(end - p));
+
+	return tab != NULL ? tab : end;
 }
 
 /* "04:03:12<TAB>Short<TAB>Long name" or "2C:16:BD:60:00:00/28<TAB>…". */
@@ -175,10 +189,12 @@ manuf_line(struct registry *r, const char *p, const char *end)
 		return false;		/* one well-known address, not a block */
 	}
 	name = tab + 1;
-	if ((tab = memchr(name, '\t', (size_t)(end - name))) != NULL && tab + 1 < end)
-		name = tab + 1;		/* the long name; some lines have only a short one */
-	name_end = memchr(name, '\t', (size_t)(end - name));
-	return block_add(r, digits, want, name, (size_t)((name_end != NULL ? name_end : end) - name));
+	name_end = tab_or(name, end);
+	if (name_end < end && tab_or(name_end + 1, end) > name_end + 1) {	/* the long name; some lines have only a short one */
+		name = name_end + 1;
+		name_end = tab_or(name, end);	/* a remark may follow */
+	}
+	return block_add(r, digits, want, name, (size_t)(name_end - name));
 }
 
 /* manuf names the date of each list it was made from: the newest of them. */
@@ -209,8 +225,10 @@ registry_add(struct registry *r, const char *path, const char *text, size_t n, s
 
 	if (r->n_files == FILES_MAX || (!csv && (n == 0 || (text[0] != '#' && memchr(text, '\t', n) == NULL))))
 		return -EINVAL;
-	if ((r->paths[r->n_files] = strdup(path)) == NULL)
+	if ((r->paths[r->n_files] = strdup(path)) == NULL) {
+		r->no_memory = true;
 		return -ENOMEM;
+	}
 	f = &r->files[r->n_files];
 	*f = (struct registry_file){ r->paths[r->n_files], dated, 0, 0 };
 	r->n_files++;
@@ -253,6 +271,7 @@ block_compare(const void *a, const void *b)
 void
 registry_finish(struct registry *r)
 {
+	assert(sorting == NULL);
 	sorting = r;
 	for (size_t i = 0; i < nitems(r->blocks); i++) {
 		struct blocks *b = &r->blocks[i];

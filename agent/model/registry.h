@@ -25,12 +25,13 @@ struct registry_file {
 /* Reads all files; where two name the same block, the newest dated file wins. A missing file is in *missing (count) and
  * a warning, not an error. NULL: out of memory. The caller frees it. */
 struct registry	*registry_load(const char *const *paths, size_t n, size_t *missing);
-void		 registry_free(struct registry *r);
+void		 registry_free(struct registry *r);	/* NULL is fine */
+/* After registry_finish(). NULL, a group address or a locally administered one: nothing. */
 struct registry_match registry_lookup(const struct registry *r, struct mac m);
-/* Borrowed; n < *count. */
+/* Borrowed, *count of them, in the order read. */
 const struct registry_file *registry_files(const struct registry *r, size_t *count);
 
-/* Parses one file's text already in memory (for tests and fuzzing): adds it under `path`. 0, -EINVAL: not a known format, -ENOMEM. */
+/* For tests and fuzzing: an empty one (NULL: out of memory), then: parses one file's text already in memory (for tests and fuzzing): adds it under `path`. 0, -EINVAL: not a known format, -ENOMEM. */
 struct registry	*registry_new(void);
 int		 registry_add(struct registry *r, const char *path, const char *text, size_t n, struct wall dated);
 void		 registry_finish(struct registry *r);	/* sorts; before the first look-up */

@@ -1,6 +1,7 @@
 /* agent/model/rows.c: the packed form of rows, and the octets in them. */
 #include "model/rows.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -228,6 +229,7 @@ neighbour_text(struct row_neighbour *n, size_t i)
 static void
 neighbour_pack(struct buf *b, const struct row_neighbour *n)
 {
+	assert(n->n_mgmt <= ROW_MGMT_ADDRS);
 	put_u8(b, n->table);
 	put_u32(b, n->if_index);
 	put_u32(b, n->port_num);
@@ -309,7 +311,7 @@ row_pack(struct buf *b, const struct row *r)
 		arp_pack(b, &r->arp);
 		break;
 	case ROW_NKINDS:
-		b->bad = true;
+		assert(!"no kind of row");
 		break;
 	}
 }

@@ -1,9 +1,12 @@
 /* agent/model/rowset.c: building, comparing and changing sorted sets of packed rows. */
 #include "model/rowset.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "model/rows.h"
 
 #define ROWSET_VERSION 1
 #define ROWSET_HEADER 9			/* version, count, CRC */
@@ -32,6 +35,7 @@ ref_compare_void(const void *a, const void *b)
 static void
 rowset_add(struct rowset *s, struct row_ref r)
 {
+	assert(r.n > 0 && r.p[0] < ROW_NKINDS);
 	put_octets(&s->bytes, r.p, r.n);
 	s->count++;
 }
@@ -55,10 +59,12 @@ rowset_build(struct rowset *out, struct row_ref *rows, size_t n)
 int
 rowset_next(const struct rowset *s, size_t *at, struct row_ref *out)
 {
-	const uint8_t *p = s->bytes.p + *at;
+	const uint8_t *p;
 
 	if (*at >= s->bytes.len)
 		return 0;
+	p = s->bytes.p + *at;
+	assert(s->bytes.len - *at > 2);
 	out->n = (size_t)p[0] << 8 | p[1];
 	out->p = p + 2;
 	*at += 2 + out->n;
@@ -79,7 +85,7 @@ rowset_load(struct rowset *out, const void *bytes, size_t n)
 			return -EBADMSG;
 		r.n = (size_t)p[at] << 8 | p[at + 1];
 		r.p = p + at + 2;
-		if (r.n == 0 || r.n > n - at - 2 || (last.p != NULL && ref_compare(&last, &r) >= 0)) {
+		if (r.n == 0 || r.n > n - at - 2 || r.p[0] >= ROW_NKINDS || (last.p != NULL && ref_compare(&last, &r) >= 0)) {
 			out->count = 0;
 			return -EBADMSG;
 		}
@@ -139,6 +145,7 @@ rowset_apply(const struct rowset *before, const struct rowset *removed, const st
 	struct row_ref a, b;
 	int end, c;
 
+	assert(out != before && out != removed && out != added);
 	*out = (struct rowset){ 0 };
 	for (;;) {
 		c = pair_next(before, removed, &ia, &ib, &a, &b, &end);

@@ -16,10 +16,10 @@ struct rowset {
 /* One row, borrowed from its set. */
 struct row_ref { const uint8_t *p; size_t n; };
 
-void	rowset_free(struct rowset *s);
-/* From packed rows in any order; equal rows become one. `rows` is sorted in place. 0 or -ENOMEM. */
+void	rowset_free(struct rowset *s);		/* and makes it empty */
+/* From packed rows (row_pack) in any order, which are copied; equal rows become one. `rows` is sorted in place. 0 or -ENOMEM. */
 int	rowset_build(struct rowset *out, struct row_ref *rows, size_t n);
-/* From bytes of another process or the database: checks lengths and order. 0, -EBADMSG, -ENOMEM. */
+/* From bytes of another process or the database: checks lengths, kinds and order, not what is in the rows. 0, -EBADMSG, -ENOMEM. */
 int	rowset_load(struct rowset *out, const void *bytes, size_t n);
 
 /* Walks a set: start with *at = 0; false at the end. */

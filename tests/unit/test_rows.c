@@ -102,6 +102,146 @@ a_difference_applied_gives_the_new_set(void **state)
 	}
 }
 
+/* The same by membership in a list of rows, one bit for each set: nothing is shared with what is tested. */
+#define UNIVERSE 150
+
+static struct { uint8_t b[12]; size_t n; } universe[UNIVERSE];
+
+static void
+universe_draw(void)
+{
+	for (size_t i = 0; i < UNIVERSE; i++) {
+		bool again = true;
+
+		while (again) {
+			universe[i].n = 1 + draw(sizeof universe[i].b);
+			for (size_t k = 0; k < universe[i].n; k++)
+				universe[i].b[k] = (uint8_t)(draw(3) == 0 ? 0xff : draw(2));	/* many are the beginning of others */
+			universe[i].b[0] = (uint8_t)draw(ROW_NKINDS);
+			again = false;
+			for (size_t k = 0; k < i && !again; k++)
+				again = universe[k].n == universe[i].n && memcmp(universe[k].b, universe[i].b, universe[i].n) == 0;
+		}
+	}
+}
+
+static void
+members_draw(bool member[static UNIVERSE])
+{
+	unsigned share = draw(101);
+
+	for (size_t i = 0; i < UNIVERSE; i++)
+		member[i] = draw(100) < share;
+}
+
+/* In any order, some twice. */
+static struct rowset
+set_of(const bool member[static UNIVERSE])
+{
+	struct row_ref refs[2 * UNIVERSE];
+	struct rowset s;
+	size_t n = 0, start = draw(UNIVERSE);
+
+	for (size_t i = 0; i < UNIVERSE; i++) {
+		size_t k = (i * 7 + start) % UNIVERSE;
+
+		for (unsigned twice = draw(4) == 0 ? 2 : 1; member[k] && twice > 0; twice--)
+			refs[n++] = (struct row_ref){ universe[k].b, universe[k].n };
+	}
+	assert_int_equal(rowset_build(&s, refs, n), 0);
+	return s;
+}
+
+/* Marks the rows of the set; each must be one of the universe, in ascending order. */
+static void
+members_of(const struct rowset *s, bool member[static UNIVERSE])
+{
+	struct row_ref r;
+	size_t n = 0;
+
+	memset(member, 0, UNIVERSE * sizeof *member);
+	for (size_t at = 0; rowset_next(s, &at, &r); n++) {
+		size_t i = 0;
+
+		while (i < UNIVERSE && (universe[i].n != r.n || memcmp(universe[i].b, r.p, r.n) != 0))
+			i++;
+		assert_true(i < UNIVERSE && !member[i]);
+		member[i] = true;
+	}
+	assert_int_equal(n, s->count);
+}
+
+static void
+sets_are_what_a_list_of_members_says(void **state)
+{
+	static bool before[UNIVERSE], after[UNIVERSE], removed[UNIVERSE], added[UNIVERSE], got[UNIVERSE];
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	for (int round = 0; round < 400; round++) {
+		unsigned complete = draw(ROW_ALL + 1);
+		struct rowset sb, sa, sr, sd, out, loaded;
+		size_t strays = 0, want_strays = 0;
+		struct delta d = { 0 };
+
+		universe_draw();
+		members_draw(before), members_draw(after), members_draw(removed), members_draw(added);
+		sb = set_of(before), sa = set_of(after), sr = set_of(removed), sd = set_of(added);
+		members_of(&sb, got);
+		assert_memory_equal(got, before, sizeof got);
+		assert_int_equal(rowset_load(&loaded, sb.bytes.p, sb.bytes.len), 0);
+		assert_int_equal(loaded.count, sb.count);
+		rowset_diff(&sb, &sa, complete, delta_removed, delta_added, &d);
+		for (size_t i = 0, r = 0, a = 0; i <= UNIVERSE; i++) {
+			if (i == UNIVERSE) {
+				assert_int_equal(d.n_removed, r);
+				assert_int_equal(d.n_added, a);
+				break;
+			}
+			r += before[i] && !after[i] && (complete & ROW_BIT(universe[i].b[0])) != 0;
+			a += after[i] && !before[i];
+		}
+		for (size_t k = 0; k < d.n_removed; k++) {
+			size_t i = 0;
+
+			while (universe[i].n != d.removed[k].n || memcmp(universe[i].b, d.removed[k].p, universe[i].n) != 0)
+				i++;
+			assert_true(before[i] && !after[i] && (complete & ROW_BIT(universe[i].b[0])) != 0);
+		}
+		assert_int_equal(rowset_apply(&sb, &sr, &sd, &out, &strays), 0);
+		members_of(&out, got);
+		for (size_t i = 0; i < UNIVERSE; i++) {
+			assert_int_equal(got[i], (before[i] && !removed[i]) || added[i]);
+			want_strays += (removed[i] && !before[i]) + (added[i] && before[i] && !removed[i]);
+		}
+		assert_int_equal(strays, want_strays);
+		rowset_free(&sb), rowset_free(&sa), rowset_free(&sr), rowset_free(&sd), rowset_free(&out), rowset_free(&loaded);
+	}
+}
+
+static void
+octets_that_are_no_set_are_refused(void **state)
+{
+	static const struct { const char *name; uint8_t b[12]; size_t n; } cases[] = {
+		{ "half a length",		{ 0 }, 1 },
+		{ "a row of nothing",		{ 0, 0 }, 2 },
+		{ "longer than there is",	{ 0, 2, ROW_FDB }, 3 },
+		{ "twice the same",		{ 0, 1, ROW_FDB, 0, 1, ROW_FDB }, 6 },
+		{ "descending",			{ 0, 1, ROW_ARP, 0, 1, ROW_FDB }, 6 },
+		{ "a kind that there is not",	{ 0, 1, ROW_NKINDS }, 3 },
+		{ "a kind beyond any bit",	{ 0, 1, 0xff }, 3 },
+	};
+	struct rowset s;
+
+	(void)state;
+	for (size_t i = 0; i < nitems(cases); i++) {
+		print_message("%s\n", cases[i].name);
+		assert_true(rowset_load(&s, cases[i].b, cases[i].n) < 0);
+		assert_true(s.count == 0 && s.bytes.len == 0);
+	}
+	assert_int_equal(rowset_load(&s, NULL, 0), 0);
+}
+
 static void
 an_incomplete_table_removes_nothing(void **state)
 {
@@ -177,7 +317,8 @@ macs_in_any_spelling(void **state)
 		{ "44:19:b6:01:02:03", 1 }, { "44-19-B6-01-02-03", 1 }, { "4419.b601.0203", 1 }, { "4419b6010203", 1 },
 		{ "44:19:b6:1:2:3", 1 }, { "4419b6-010203", 1 }, { "", 0 }, { "44:19:b6:01:02", 0 }, { "44:19:b6:01:02:03:04", 0 },
 		{ "44:19-b6:01:02:03", 0 }, { "44:19:b6:01:02:0g", 0 }, { ":44:19:b6:01:02:03", 0 }, { "44:19:b6:01:02:03:", 0 },
-		{ "192.0.2.1", 0 },
+		{ "192.0.2.1", 0 }, { "4419b6-010203", 1 }, { "44 19 b6 01 02 03", 1 }, { "44.19.b6.01.02.03", 1 },
+		{ "44:19b6:010203", 0 }, { "ab:0123456789", 0 }, { "4.4.1.9.b.6.0.1.0.2.0.3", 0 }, { "441.9b6.010.203", 0 }, { "44::19b6010203", 0 },
 	};
 	struct mac m;
 	char text[MAC_TEXT];
@@ -199,7 +340,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_difference_applied_gives_the_new_set), cmocka_unit_test(an_incomplete_table_removes_nothing),
+		cmocka_unit_test(a_difference_applied_gives_the_new_set), cmocka_unit_test(sets_are_what_a_list_of_members_says),
+		cmocka_unit_test(octets_that_are_no_set_are_refused), cmocka_unit_test(an_incomplete_table_removes_nothing),
 		cmocka_unit_test(a_damaged_blob_is_refused), cmocka_unit_test(rows_round_trip), cmocka_unit_test(macs_in_any_spelling),
 	};
 
