@@ -21,6 +21,7 @@ struct child {
 	int			 status;
 	bool			 ready;		/* the role says so */
 	bool			 told_ready, tried_filter, filtered;
+	bool			 leaving;
 };
 
 static struct child child;
@@ -32,7 +33,7 @@ child_is(enum peer_role role)
 	child_role = role;
 }
 
-/* The control socket of views comes with its configuration; the others hold all their sockets, or may open what they need. */
+/* After the first configuration: each role holds its sockets by then, or may open what it needs. */
 static void
 filter(void)
 {
@@ -57,6 +58,7 @@ static void
 child_leave(int status)
 {
 	child.status = status;
+	child.leaving = true;
 	event_base_loopbreak(child.base);
 }
 
@@ -100,6 +102,11 @@ parent_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, in
 	struct buf b = { 0 };
 
 	(void)arg;
+	if (child.leaving) {			/* what comes behind the end is nobody's */
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
 	switch (type) {
 	case MSG_CONF:
 		conf_received(fd);
@@ -107,6 +114,12 @@ parent_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, in
 	case MSG_PEER:
 		if (msg_peer_decode(body, &peer) == 0 && fd >= 0) {
 			child.ops->peer(child.arg, peer.role, peer.index, fd);
+			fd = -1;
+		}
+		break;
+	case MSG_LISTEN:
+		if (child.ops->listen != NULL && fd >= 0) {
+			child.ops->listen(child.arg, fd);
 			fd = -1;
 		}
 		break;

@@ -13,6 +13,8 @@ struct child_ops {
 	int	(*configure)(void *arg, const void *conf, size_t n);
 	/* A new end of a channel to another role; the callee owns `fd`. An older one to the same peer is void. */
 	void	(*peer)(void *arg, enum peer_role role, unsigned index, int fd);
+	/* views only: the listening control socket, which the callee owns, once and before its configuration; may be NULL */
+	void	(*listen)(void *arg, int fd);
 	/* engine only; may be NULL */
 	void	(*process)(void *arg, const struct msg_process *m);
 	/* Finish what is open; the loop is left after it returns. May be NULL. */

@@ -19,6 +19,7 @@ enum msg_type {
 	MSG_PROCESS,		/* to the engine: struct msg_process */
 	MSG_RELOAD,		/* to the engine: struct msg_reload, after each reload and to each new engine */
 	MSG_ROLE,		/* to the engine: struct msg_role, after each change and all of them to each new engine */
+	MSG_LISTEN,		/* fd: the listening control socket; to views, before its configuration */
 	/* child -> parent */
 	MSG_READY = 32,		/* u8: its system calls are filtered */
 	MSG_PONG,		/* u64 of the MSG_PING */

@@ -23,6 +23,7 @@
 #include "proc/chan.h"
 #include "proc/child.h"
 #include "proc/messages.h"
+#include "proc/rundir.h"
 #include "proc/sd_notify.h"
 
 #define PING_MS 5000
@@ -72,6 +73,8 @@ static struct parent {
 	size_t			 n;
 	uint64_t		 pings;
 	struct msg_reload	 reloaded;	/* at.us 0: never */
+	int			 lock, control;	/* of run_dir; control -1: none */
+	char			 control_path[SOCKET_PATH];
 } parent;
 
 static struct kid *
@@ -374,6 +377,8 @@ kid_spawn(struct kid *k)
 		rc = 0;
 	}
 	close(pair[1]);
+	if (rc == 0 && k->role->peer == PEER_VIEWS && parent.control >= 0)
+		rc = chan_put_fd(k->chan, MSG_LISTEN, NULL, parent.control);
 	if (rc == 0)
 		conf_send(k, conf);
 	else
@@ -662,15 +667,15 @@ kids_make(void)
 	}
 }
 
-/* views may not: its filter has no unlink(2). */
-static void
-control_socket_remove(void)
+/* Without it the daemon does its main job all the same. */
+static int
+control_open(const char *run_dir, char path[static SOCKET_PATH])
 {
-	char path[128];
-	int n = snprintf(path, sizeof path, "%s/control.sock", parent.conf->run_dir);
+	int fd = rundir_listen(run_dir, path);
 
-	if (n > 0 && (size_t)n < sizeof path && unlink(path) < 0 && errno != ENOENT)
-		log_warn("%s", path);
+	if (fd < 0)
+		log_error("%s: no control socket, camtrapctl will not reach this daemon: %s", path, strerror(-fd));
+	return fd;
 }
 
 static struct event *
@@ -696,12 +701,17 @@ supervise(struct conf *c, supervise_reload *reload, bool verbose)
 	sd_init();
 	if (parent.base == NULL)
 		fatal("no event base");
+	if ((parent.lock = rundir_lock(c->run_dir)) < 0) {
+		log_error(parent.lock == -EWOULDBLOCK ? "%s: another camtrapd is running there" : "%s: %s", c->run_dir, strerror(-parent.lock));
+		return 1;
+	}
 	for (size_t i = 0; i < nitems(signals); i++)
 		ev[i] = event_made(evsignal_new(parent.base, signals[i].sig, signals[i].cb, NULL), NULL);
 	if (sd_watchdog_ms() > 0 && sd_watchdog_ms() / 3 < every_ms)
 		every_ms = sd_watchdog_ms() / 3;
 	every = (struct timeval){ every_ms / 1000, every_ms % 1000 * 1000 };
 	ev[nitems(signals)] = event_made(event_new(parent.base, -1, EV_PERSIST, ping_cb, NULL), &every);
+	parent.control = control_open(c->run_dir, parent.control_path);
 	kids_make();
 	status_say();
 	for (size_t i = 0; i < parent.n; i++)
@@ -713,7 +723,11 @@ supervise(struct conf *c, supervise_reload *reload, bool verbose)
 		chan_free(parent.kids[i].chan);
 		event_free(parent.kids[i].restart);
 	}
-	control_socket_remove();
+	if (parent.control >= 0) {
+		close(parent.control);
+		unlink(parent.control_path);
+	}
+	close(parent.lock);
 	free(parent.kids);
 	conf_free(parent.conf);
 	event_base_free(parent.base);

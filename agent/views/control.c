@@ -20,7 +20,6 @@
 #define WRITE_S 30			/* without the client taking anything */
 #define TAKE_S 120			/* for all of a whole answer to be taken */
 #define WRITE_MAX (1u << 20)		/* octets in one go: a large answer must leave as fast as it comes */
-#define BACKLOG 128
 
 struct client {
 	struct client		*next;		/* older */
@@ -264,59 +263,18 @@ accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *
 	bufferevent_enable(cl->bev, EV_READ | EV_WRITE);
 }
 
-/* A listening descriptor at `path`, or a negative errno-like code. */
-static int
-socket_open(const char *path)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	struct stat st;
-	int fd, rc;
-
-	if (strlen(path) >= sizeof un.sun_path)
-		return -ENAMETOOLONG;
-	memcpy(un.sun_path, path, strlen(path) + 1);
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		unlink(path);		/* left by a process that ended */
-	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&un, sizeof un) < 0 || chmod(path, 0660) < 0) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
-	return fd;
-}
-
 struct control *
-control_new(struct event_base *base, const char *run_dir, control_request *request, control_silent *silent, void *arg)
+control_new(struct event_base *base, int fd, control_request *request, control_silent *silent, void *arg)
 {
 	struct control *c = calloc(1, sizeof *c);
-	int fd, n;
 
 	if (c == NULL) {
-		log_error("out of memory: no control socket");
+		close(fd);
 		return NULL;
 	}
 	*c = (struct control){ .base = base, .request = request, .silent = silent, .arg = arg };
-	n = snprintf(c->path, sizeof c->path, "%s/control.sock", run_dir);
-	if (n < 0 || (size_t)n >= sizeof c->path) {
-		log_error("%s/control.sock: a socket's path has at most %zu octets", run_dir, sizeof c->path - 1);
-		free(c);
-		return NULL;
-	}
-	if (mkdir(run_dir, 0755) < 0 && errno != EEXIST)
-		log_warn("%s", run_dir);
-	if ((fd = socket_open(c->path)) < 0) {
-		errno = -fd;
-		log_warn("%s: no control socket", c->path);
-		free(c);
-		return NULL;
-	}
-	c->listener = evconnlistener_new(base, accept_cb, c, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
-	if (c->listener == NULL) {
-		log_warn("%s: no control socket", c->path);
+	if ((c->listener = evconnlistener_new(base, accept_cb, c, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd)) == NULL) {
 		close(fd);
-		unlink(c->path);
 		free(c);
 		return NULL;
 	}
@@ -444,6 +402,5 @@ control_free(struct control *c)
 	while (c->clients != NULL)
 		client_free(c->clients);
 	evconnlistener_free(c->listener);
-	unlink(c->path);
 	free(c);
 }

@@ -20,8 +20,8 @@ typedef void control_request(void *arg, uint32_t id, uint32_t uid, const char *l
 /* Nothing came for this client in time: the callee ends it with control_send(…, more false). */
 typedef void control_silent(void *arg, uint32_t id);
 
-/* Makes `run_dir` and the socket in it (mode 0660, the group of the process). NULL: it was said why. */
-struct control	*control_new(struct event_base *base, const char *run_dir, control_request *request, control_silent *silent, void *arg);
+/* Takes over `fd`, which listens (proc/rundir.h). NULL: out of memory, `fd` is closed. */
+struct control	*control_new(struct event_base *base, int fd, control_request *request, control_silent *silent, void *arg);
 /* More of the answer; after the last piece the client is closed when it has everything. A client that is gone: nothing. */
 void		 control_send(struct control *c, uint32_t id, const void *p, size_t n, bool more);
 /* The answer comes from elsewhere: `silent` is called when no control_send() follows within `seconds`. */
@@ -34,5 +34,5 @@ void		 control_keep(struct control *c, uint32_t id, void *p, void (*free_p)(void
 void		*control_kept(struct control *c, uint32_t id);
 bool		 control_has(const struct control *c, uint32_t id);	/* it is still there */
 unsigned	 control_clients(const struct control *c);
-void		 control_free(struct control *c);	/* unlinks the socket; NULL is fine */
+void		 control_free(struct control *c);	/* NULL is fine */
 #endif

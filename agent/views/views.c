@@ -305,7 +305,8 @@ engine_gone(struct views *v)
 	v->pending = NULL;
 	v->finding = 0;
 	evtimer_del(v->find_timer);
-	control_give_up(v->control);
+	if (v->control != NULL)
+		control_give_up(v->control);
 }
 
 /* False: it was answered that it cannot be. */
@@ -480,10 +481,19 @@ configure(void *arg, const void *conf, size_t size)
 	}
 	conf_free(v->conf);
 	v->conf = c;
-	if (v->control == NULL && (v->control = control_new(v->base, c->run_dir, request, silent, v)) == NULL)
-		return -EIO;
 	child_ready();
 	return 0;
+}
+
+static void
+listening(void *arg, int fd)
+{
+	struct views *v = arg;
+
+	if (v->control != NULL)
+		close(fd);
+	else if ((v->control = control_new(v->base, fd, request, silent, v)) == NULL)
+		fatal("out of memory");
 }
 
 static void
@@ -507,7 +517,7 @@ peer(void *arg, enum peer_role role, unsigned index, int fd)
 int
 views_main(void)
 {
-	static const struct child_ops ops = { .configure = configure, .peer = peer };
+	static const struct child_ops ops = { .configure = configure, .peer = peer, .listen = listening };
 	struct views v = { .base = event_base_new() };
 	int status;
 

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "proc/rundir.h"
 #include "views/control.h"
 
 #define ANSWER "{\"version\":1,\"answer\":\"here\"}"
@@ -54,11 +55,15 @@ static int
 set_up(void **state)
 {
 	struct bench *b = calloc(1, sizeof *b);
+	char path[SOCKET_PATH];
+	int fd;
 
 	strcpy(b->dir, "/tmp/camtrapd-control.XXXXXX");
 	if (mkdtemp(b->dir) == NULL || (b->base = event_base_new()) == NULL)
 		return -1;
-	b->control = control_new(b->base, b->dir, requested, is_silent, b);
+	if ((fd = rundir_listen(b->dir, path)) < 0)
+		return -1;
+	b->control = control_new(b->base, fd, requested, is_silent, b);
 	*state = b;
 	return b->control != NULL ? 0 : -1;
 }
@@ -67,9 +72,12 @@ static int
 tear_down(void **state)
 {
 	struct bench *b = *state;
+	char path[SOCKET_PATH];
 
 	control_free(b->control);
 	event_base_free(b->base);
+	snprintf(path, sizeof path, "%s/control.sock", b->dir);
+	unlink(path);
 	rmdir(b->dir);
 	free(b);
 	return 0;
