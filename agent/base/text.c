@@ -2,8 +2,10 @@
 #include "base/text.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ELLIPSIS "\xe2\x80\xa6"		/* U+2026 */
@@ -159,6 +161,18 @@ text_cut(char *out, size_t size, const char *s)
 	out[size - 1] = s[size - 1];	/* only looked at to find where a character starts */
 	n = end_with_ellipsis(out, size - 1, size);
 	return n;
+}
+
+size_t
+text_printf(char *out, size_t size, const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	return text_cut(out, size, line);
 }
 
 size_t

@@ -15,6 +15,9 @@ size_t	text_clean(char *out, size_t size, const void *octets, size_t n);
 /* A copy of `s` (already clean) of at most `size` - 1 octets, cut at a character with "…". Returns the length. */
 size_t	text_cut(char *out, size_t size, const char *s);
 
+/* printf of clean text, cut like text_cut(): a long name never leaves half a character. At most 1 KiB is looked at. Returns the length. */
+size_t	text_printf(char *out, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
 /* Lower-case hexadecimal, "4419b6…", at most `size` - 1 digits. Returns the length. */
 size_t	text_hex(char *out, size_t size, const void *octets, size_t n);
 #endif

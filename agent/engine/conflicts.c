@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/num.h"
+#include "base/text.h"
 #include "engine/core.h"
 
 #define META "conflicts"
@@ -95,10 +96,10 @@ conflict_tell(struct engine *e, const struct sw *sw, const struct port *p, struc
 	memcpy(ev.alias, p->alias, sizeof ev.alias);
 	ev.mac = only_station(sw, p);
 	ev.verdict = VERDICT_ACCESS;
-	snprintf(ev.reason, sizeof ev.reason, "%s", reason_word(p->why));
-	snprintf(ev.evidence, sizeof ev.evidence, "conflict: a device there %s %.48s, which does not agree",
+	text_printf(ev.reason, sizeof ev.reason, "%s", reason_word(p->why));
+	text_printf(ev.evidence, sizeof ev.evidence, "conflict: a device there %s %s, which does not agree",
 	    p->why == REASON_CONFLICT_MAC ? "uses an address of" : "says by LLDP or CDP that it is", whom);
-	snprintf(ev.text, sizeof ev.text, "%.40s %.24s: a device claims to be %.40s, which does not agree", sw->name, p->name, whom);
+	text_printf(ev.text, sizeof ev.text, "%s %s: a device claims to be %s, which does not agree", sw->name, p->name, whom);
 	if ((rc = array_grow((void **)&e->conflicts, e->n_conflicts, &e->cap_conflicts, sizeof *e->conflicts)) == 0 &&
 	    (rc = change_begin(e)) == 0) {
 		e->conflicts[e->n_conflicts++] = (struct told_conflict){ sw->key, p->if_index, true };

@@ -15,6 +15,7 @@ struct finding {
 	struct wall	 seen_at;	/* when the report that showed it had ended */
 	uint32_t	 absent_polls;	/* complete polls of its switch without it */
 	struct mono	 shown;		/* when its place showed it last */
+	int64_t		 gone_since;	/* the newest table when it was found to be gone; 0: before this run */
 	bool		 dirty;		/* changed without an event: to be written with the next batch */
 	struct sw	*at;		/* whose list it is in; NULL: engine.nowhere */
 	struct finding	*next_at;
@@ -76,6 +77,7 @@ struct engine {
 	struct msg_reload	 reload;	/* at 0: none since this engine began */
 	struct msg_counters	 polled[POLLERS_MAX];	/* what each poller counts */
 	struct moment		 loading;	/* when this run began */
+	int64_t			 since;		/* of the newest table: microseconds of this run, and always more than the one before */
 	struct mono		 started, heartbeat_at, batch_at, prune_at;
 	struct wall		 started_wall, last_complete_sweep;
 	bool			 store_ok;

@@ -210,7 +210,7 @@ is_brought_up_by_policy(const struct engine *e, struct mac mac)
 	if (e->policy != POLICY_SINCE_LAST_RUN)
 		return e->policy == POLICY_NOW;
 	for (uint32_t i = 0; st != NULL && i < st->n; i++)
-		if (st->seen[i].since_us == 0)
+		if (st->seen[i].since == 0)
 			return true;
 	return false;
 }
@@ -309,7 +309,7 @@ is_back(const struct engine *e, const struct finding *f, const struct detection 
 	if (is_placed(&d->location) && !is_old(e, &d->location))
 		return true;
 	for (uint32_t i = 0; st != NULL && i < st->n; i++)
-		if (st->seen[i].since_us > f->d.gone_at.us)
+		if (st->seen[i].since > f->gone_since)
 			return true;
 	return false;
 }
@@ -473,6 +473,7 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 		place_keep(f, &d);
 		d.presence = PRESENCE_GONE;
 		d.gone_at = now.wall;
+		f->gone_since = e->since;
 		d.severity = SEVERITY_INFO;
 		tell(e, f, &d, EVENT_DEVICE_GONE, now);
 	} else if (!is_placed(&d.location)) {
@@ -587,7 +588,7 @@ detect_reachability(struct engine *e, struct sw *sw, struct moment now)
 	event_of_switch(e, sw, sw->lost ? EVENT_SWITCH_UNREACHABLE : EVENT_SWITCH_REACHABLE, &ev);
 	ev.count = count;
 	ev.severity = sw->lost ? SEVERITY_MAJOR : SEVERITY_INFO;
-	snprintf(ev.text, sizeof ev.text, "%.60s %s; %u restricted device%s there", sw->name, sw->lost ? "does not answer" : "answers again",
+	text_printf(ev.text, sizeof ev.text, "%s %s; %u restricted device%s there", sw->name, sw->lost ? "does not answer" : "answers again",
 	    count, count == 1 ? "" : "s");
 	sw->unreachable_told = sw->lost;
 	if ((rc = change_begin(e)) == 0 && (rc = switch_write(e, sw)) == 0)

@@ -14,6 +14,8 @@
 
 #define BATCH_MS 250
 #define PRUNE_MS 3600000
+#define CLOCK_DRIFT_MS 3600000
+#define CLOCK_GAP_US (60ll * 86400 * 1000000)
 
 /* ---- start, configuration, end */
 
@@ -28,7 +30,7 @@ switch_loaded(void *arg, const struct store_switch *s)
 	if (sw == NULL)
 		return 0;
 	sw->number = s->number;
-	sw->last_poll = s->last_poll;
+	sw->last_poll = sw->loaded_poll = s->last_poll;
 	sw->last_complete = s->last_complete;
 	sw->baseline_at = s->baseline_at;
 	sw->lost = sw->unreachable_told = s->unreachable_told;
@@ -41,7 +43,7 @@ switch_loaded(void *arg, const struct store_switch *s)
 		return 0;
 	}
 	/* When it was seen first is not known any more: time 0, and whatever comes now is newer. */
-	if (net_table_set(&e->net, sw, &table, (struct wall){ 0 }, &nobody) < 0)
+	if (net_table_set(&e->net, sw, &table, 0, &nobody) < 0)
 		rowset_free(&table);
 	return 0;
 }
@@ -128,7 +130,7 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
 	if (policies_differ(e))
 		e->policy = POLICY_SINCE_LAST_RUN;
 	if (opened->state_lost) {
-		snprintf(text, sizeof text, "state lost: the broken database was moved to %.100s", opened->moved_to);
+		text_printf(text, sizeof text, "state lost: the broken database was moved to %s", opened->moved_to);
 		event_of_agent(EVENT_AGENT_TROUBLE, SEVERITY_MAJOR, text, &ev);
 		event_commit(e, &ev, NULL, now);
 	}
@@ -234,7 +236,7 @@ engine_process(struct engine *e, const struct msg_process *m, struct moment now)
 	struct event ev;
 	char text[160];
 
-	snprintf(text, sizeof text, "process %.31s %.95s (restart %u)", m->who, m->why, m->restarts);
+	text_printf(text, sizeof text, "process %s %s (restart %u)", m->who, m->why, m->restarts);
 	event_of_agent(m->up ? EVENT_AGENT_RECOVERED : EVENT_AGENT_TROUBLE, m->up ? SEVERITY_INFO : SEVERITY_MAJOR, text, &ev);
 	event_commit(e, &ev, NULL, now);
 }
@@ -353,7 +355,7 @@ heartbeat(struct engine *e, struct moment now)
 		present += e->findings[i]->d.presence == PRESENCE_PRESENT;
 	for (size_t i = 0; i < e->net.n_switches; i++)
 		unreachable += e->net.switches[i]->missed > 0;
-	snprintf(text, sizeof text, "%zu switches, %u not answering, %u restricted devices present", e->net.n_switches, unreachable, present);
+	text_printf(text, sizeof text, "%zu switches, %u not answering, %u restricted devices present", e->net.n_switches, unreachable, present);
 	event_of_agent(EVENT_HEARTBEAT, SEVERITY_INFO, text, &ev);
 	ev.count = present;
 	if (event_commit(e, &ev, NULL, now) == 0)
@@ -367,6 +369,33 @@ void
 engine_stop(struct engine *e)
 {
 	batch_write(e, true);
+}
+
+/* A clock that was set, or that begins this run far from the newest thing on record, throws no history away (threat-model.md S5). */
+static bool
+clock_is_sane(const struct engine *e, struct moment now)
+{
+	int64_t drift = (now.wall.us - e->started_wall.us) / 1000 - mono_since(e->started, now.mono);
+	int64_t newest = 0;
+
+	for (size_t i = 0; i < e->net.n_switches; i++)
+		newest = e->net.switches[i]->loaded_poll.us > newest ? e->net.switches[i]->loaded_poll.us : newest;
+	return drift > -CLOCK_DRIFT_MS && drift < CLOCK_DRIFT_MS && (newest == 0 || e->started_wall.us - newest < CLOCK_GAP_US);
+}
+
+static void
+prune(struct engine *e, struct moment now)
+{
+	struct wall before = { now.wall.us - (int64_t)e->conf->retention_s * 1000000 };
+
+	if (!clock_is_sane(e, now)) {
+		log_warnx("the clock was set or this daemon was off for long: no history is removed in this run");
+		return;
+	}
+	if (store_begin(e->store) < 0 || store_prune(e->store, before) < 0 || store_commit(e->store) < 0) {
+		store_rollback(e->store);
+		e->counters[CNT_STORE_FAILURES]++;
+	}
 }
 
 static int64_t
@@ -392,10 +421,7 @@ engine_tick(struct engine *e, struct moment now)
 		e->batch_at = mono_add(now.mono, BATCH_MS);
 	}
 	if (mono_since(e->prune_at, now.mono) >= 0) {
-		struct wall before = { now.wall.us - (int64_t)e->conf->retention_s * 1000000 };
-
-		if (store_begin(e->store) < 0 || store_prune(e->store, before) < 0 || store_commit(e->store) < 0)
-			store_rollback(e->store);
+		prune(e, now);
 		e->prune_at = mono_add(now.mono, PRUNE_MS);
 	}
 	next = sooner(next, detect_tick(e, now));

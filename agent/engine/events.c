@@ -29,14 +29,14 @@ event_place(const struct engine *e, const struct place *at, struct event *ev)
 static void
 evidence_line(const struct detection *d, char *out, size_t size)
 {
-	char line[512];
+	char line[sizeof d->maker_reason + EVIDENCE_MAX * 320];
 	size_t n = (size_t)snprintf(line, sizeof line, "%s%s", d->conflict ? "conflict: " : "", d->maker_reason);
 
 	for (size_t i = 0; i < d->n_evidence && n < sizeof line - 1; i++)
 		if (strcmp(d->evidence[i].source, "registry") != 0)
-			n += (size_t)snprintf(line + n, sizeof line - n, "; %s %s %.80s", d->evidence[i].source, d->evidence[i].key,
+			n += (size_t)snprintf(line + n, sizeof line - n, "; %s %s %s", d->evidence[i].source, d->evidence[i].key,
 			    d->evidence[i].value);
-	text_clean(out, size, line, strlen(line));
+	text_cut(out, size, line);
 }
 
 void
@@ -63,7 +63,7 @@ event_of_finding(const struct engine *e, const struct finding *f, enum event_typ
 	memcpy(ev->reason, d->location.reason_text, sizeof ev->reason);
 	evidence_line(d, ev->evidence, sizeof ev->evidence);
 	ev->seen_at = f->seen_at;
-	snprintf(ev->text, sizeof ev->text, "%.24s %s %.48s at %.40s %.24s", event_word(type), mac_text(d->mac, mac), d->vendor,
+	text_printf(ev->text, sizeof ev->text, "%s %s %s at %s %s", event_word(type), mac_text(d->mac, mac), d->vendor,
 	    d->location.place.switch_name[0] != '\0' ? d->location.place.switch_name : "(place unknown)", d->location.place.port);
 }
 

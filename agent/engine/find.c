@@ -30,6 +30,20 @@ location_json(const struct location *l)
 	return o;
 }
 
+/* Time 0, which is "not known", where it was there before this run and is not restricted. */
+static struct wall
+first_seen(const struct engine *e, const struct station *st)
+{
+	const struct finding *f = finding_of(e, mac_of_u64(st->mac));
+	int64_t first = INT64_MAX;
+
+	if (f != NULL)
+		return f->d.first_seen;
+	for (uint32_t i = 0; i < st->n; i++)
+		first = st->seen[i].since < first ? st->seen[i].since : first;
+	return (struct wall){ first == 0 || st->n == 0 ? 0 : e->started_wall.us + first };
+}
+
 static json_t *
 station_json(const struct engine *e, const struct station *st, const char *organisation)
 {
@@ -37,16 +51,14 @@ station_json(const struct engine *e, const struct station *st, const char *organ
 	struct location l;
 	char text[MAC_TEXT];
 	json_t *seen = json_array();
-	int64_t first = 0;
-	struct wall last = { 0 };
+	struct wall first = { 0 }, last = { 0 };
 
 	locate(&e->net, mac, &l);
+	first = first_seen(e, st);
 	for (uint32_t i = 0; i < st->n; i++) {
 		const struct sighting *s = &st->seen[i];
 		const struct port *p = sw_port(s->sw, s->if_index);
 
-		if (first == 0 || s->since_us < first)
-			first = s->since_us;
 		if (s->sw->last_poll.us > last.us)
 			last = s->sw->last_poll;
 		json_array_append_new(seen, json_pack("{s:s, s:o, s:o, s:o, s:s}", "switch", s->sw->name, "ifIndex",
@@ -54,7 +66,7 @@ station_json(const struct engine *e, const struct station *st, const char *organ
 		    "source", row_table_word(s->table)));
 	}
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "mac", mac_text(mac, text), "vendor", text_or_null(organisation),
-	    "location", location_json(&l), "firstSeen", time_json((struct wall){ first }), "lastSeen", time_json(last), "sightings", seen,
+	    "location", location_json(&l), "firstSeen", time_json(first), "lastSeen", time_json(last), "sightings", seen,
 	    "history", json_array());
 }
 

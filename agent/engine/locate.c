@@ -40,7 +40,7 @@ keep(const struct sighting **list, size_t *n, const struct sighting *s, bool *mo
 	for (size_t i = 0; i < *n; i++) {
 		if (list[i]->sw != s->sw || list[i]->if_index != s->if_index)
 			continue;
-		if (s->since_us > list[i]->since_us || (s->since_us == list[i]->since_us && s->vlan != 0 && list[i]->vlan == 0))
+		if (s->since > list[i]->since || (s->since == list[i]->since && s->vlan != 0 && list[i]->vlan == 0))
 			list[i] = s;	/* the same port in another VLAN: the newer one */
 		return;
 	}
@@ -91,7 +91,7 @@ at_edge(struct location *l, const struct sighting *s)
 	} else if (p->phone && p->stations <= 3) {
 		say(l, VERDICT_ACCESS, REASON_ACCESS_PHONE, "behind a phone on a port that is no uplink");
 	} else {
-		snprintf(text, sizeof text, "%u stations on a port that is no uplink: an unmanaged switch or an access point is there", p->stations);
+		text_printf(text, sizeof text, "%u stations on a port that is no uplink: an unmanaged switch or an access point is there", p->stations);
 		say(l, VERDICT_SHARED, REASON_SHARED_STATIONS, text);
 	}
 }
@@ -180,10 +180,10 @@ among_edges(const struct net *n, struct mac mac, struct location *l, struct view
 	drop_ways(n, v, mac);
 	newest = v->edge[0];
 	for (size_t i = 1; i < v->n_edge; i++)
-		if (v->edge[i]->since_us > newest->since_us)
+		if (v->edge[i]->since > newest->since)
 			newest = v->edge[i];
 	for (size_t i = 0; i < v->n_edge; i++)
-		if (v->edge[i] != newest && (v->edge[i]->since_us == newest->since_us || !are_both_edges(v->edge[i], newest)))
+		if (v->edge[i] != newest && (v->edge[i]->since == newest->since || !are_both_edges(v->edge[i], newest)))
 			unique = false;
 	if (unique)
 		at_edge(l, newest);
@@ -199,7 +199,7 @@ beyond(struct location *l, const struct views_of *v)
 	char text[128];
 
 	for (size_t i = 1; i < v->n_up; i++)
-		if (v->up[i]->since_us > s->since_us)
+		if (v->up[i]->since > s->since)
 			s = v->up[i];
 	p = sw_port(s->sw, s->if_index);
 	place_of(&l->place, s->sw, s->if_index, s->vlan);
@@ -209,10 +209,10 @@ beyond(struct location *l, const struct views_of *v)
 		return;
 	}
 	if (p->towards->state == SWITCH_OK || p->towards->state == SWITCH_INCOMPLETE) {
-		snprintf(text, sizeof text, "beyond the uplink towards %.60s, which does not show it", p->towards->name);
+		text_printf(text, sizeof text, "beyond the uplink towards %s, which does not show it", p->towards->name);
 		say(l, VERDICT_BEYOND, REASON_BEYOND_POLLED, text);
 	} else {
-		snprintf(text, sizeof text, "beyond the uplink towards %.60s, which cannot be asked", p->towards->name);
+		text_printf(text, sizeof text, "beyond the uplink towards %s, which cannot be asked", p->towards->name);
 		say(l, VERDICT_BEYOND, REASON_BEYOND_UNREACHABLE, text);
 	}
 }

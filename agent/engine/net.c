@@ -116,7 +116,7 @@ station_add(struct net *n, struct mac mac)
 }
 
 static void
-sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, struct wall at)
+sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, int64_t since)
 {
 	struct station *st;
 	struct sighting *s;
@@ -146,7 +146,7 @@ sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, struct wall 
 		st->seen = more;
 		st->cap = cap;
 	}
-	st->seen[st->n++] = (struct sighting){ sw, f->if_index, f->vlan, f->status, f->table, 1, at.us };
+	st->seen[st->n++] = (struct sighting){ sw, f->if_index, f->vlan, f->status, f->table, 1, since };
 	port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 }
 
@@ -168,7 +168,7 @@ sighting_remove(struct net *n, struct sw *sw, const struct row_fdb *f)
 struct change {
 	struct net		*net;
 	struct sw		*sw;
-	struct wall		 at;
+	int64_t			 since;
 	bool			 add, remove, other;	/* which half to do; rows that describe the switch changed */
 	const struct net_listener *l;
 };
@@ -195,7 +195,7 @@ change_row(struct change *c, struct row_ref ref, bool added)
 		return;
 	}
 	if (added)
-		sighting_add(c->net, c->sw, &r.fdb, c->at);
+		sighting_add(c->net, c->sw, &r.fdb, c->since);
 	else
 		sighting_remove(c->net, c->sw, &r.fdb);
 	if (c->net->stations_matter || map_get(&c->net->owners, mac_u64(r.fdb.mac)) != NULL)
@@ -468,9 +468,9 @@ net_ports_configure(struct sw *sw)
 }
 
 int
-net_table_set(struct net *n, struct sw *sw, struct rowset *after, struct wall at, const struct net_listener *l)
+net_table_set(struct net *n, struct sw *sw, struct rowset *after, int64_t since, const struct net_listener *l)
 {
-	struct change c = { .net = n, .sw = sw, .at = at, .l = l };
+	struct change c = { .net = n, .sw = sw, .since = since, .l = l };
 	struct rowset before = sw->table;
 	struct row_ref ref;
 
@@ -570,7 +570,7 @@ net_switch_remove(struct net *n, struct sw *sw, const struct net_listener *l)
 	struct rowset nothing = { 0 };
 
 	assert(sw->findings == NULL);	/* they were told to leave */
-	net_table_set(n, sw, &nothing, (struct wall){ 0 }, l);
+	net_table_set(n, sw, &nothing, 0, l);
 	owners_remove(n, sw);
 	map_del(&n->by_key, sw->key);
 	map_del(&n->by_name, hash_bytes(sw->name, strlen(sw->name)));

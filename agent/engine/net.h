@@ -67,7 +67,7 @@ struct sw {
 	uint32_t	 number;		/* MIB index */
 	uint32_t	 uptime_cs;
 	uint8_t		 complete;		/* ROW_BIT()s of the last answered poll */
-	struct wall	 last_poll, last_complete, baseline_at;
+	struct wall	 last_poll, last_complete, baseline_at, loaded_poll;	/* loaded_poll: the last one of an earlier run */
 	bool		 lost, unreachable_told;	/* three polls missed; an alarm says so */
 	char		 error[160], credential[NAME_MAX_OCTETS];
 	bool		 dirty, state_dirty, table_dirty;	/* to be written: when it was polled, how that went, what it said */
@@ -83,7 +83,7 @@ struct sighting {
 	uint16_t	 vlan;
 	uint8_t		 status, table;
 	uint16_t	 rows;			/* rows that say so */
-	int64_t		 since_us;		/* wall time of the poll that showed it first here; 0: before this run */
+	int64_t		 since;			/* of the table that showed it first here (net_table_set()); 0: before this run */
 };
 
 struct station {
@@ -128,8 +128,9 @@ void		 net_switch_remove(struct net *n, struct sw *sw, const struct net_listener
 /* The operator's uplinks and access_ports, after the ports or the configuration changed. */
 void		 net_ports_configure(struct sw *sw);
 
-/* Makes `after` the table of the switch (takes it over). `at`: the poll's time. 0 or -ENOMEM with nothing changed. */
-int		 net_table_set(struct net *n, struct sw *sw, struct rowset *after, struct wall at, const struct net_listener *l);
+/* Makes `after` the table of the switch (takes it over). `since` grows with each table of a run and follows no clock that people can
+ * set: which of two sightings is newer must not depend on that. 0 or -ENOMEM with nothing changed. */
+int		 net_table_set(struct net *n, struct sw *sw, struct rowset *after, int64_t since, const struct net_listener *l);
 /* The switch can (not) be asked any more, or was polled often enough to be believed. */
 void		 net_state_set(struct net *n, struct sw *sw, enum switch_state state);
 /* The polled switch whose own address it is. NULL: none, or several say so. */

@@ -131,7 +131,7 @@ table_changed(struct engine *e, struct sw *sw)
 
 /* An answered poll: the table and what follows from it. */
 static int
-table_apply(struct engine *e, struct sw *sw, struct incoming *in)
+table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment now)
 {
 	struct rowset after = { 0 };
 	int rc = table_after(e, sw, in, &after);
@@ -142,8 +142,10 @@ table_apply(struct engine *e, struct sw *sw, struct incoming *in)
 	}
 	if (!same_bytes(&sw->table, &after)) {
 		const struct net_listener l = listener(e);
+		int64_t at = mono_since(e->started, now.mono) * 1000;
 
-		if ((rc = net_table_set(&e->net, sw, &after, in->report.finished, &l)) < 0) {
+		e->since = at > e->since ? at : e->since + 1;
+		if ((rc = net_table_set(&e->net, sw, &after, e->since, &l)) < 0) {
 			rowset_free(&after);
 			return rc;
 		}
@@ -204,7 +206,7 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 	r = &(*p)->report;
 	answered = r->state == SWITCH_OK || r->state == SWITCH_INCOMPLETE;
 	complete = answered && (r->complete & needed) == needed;
-	if ((answered || (*p)->added.len > 0 || r->snapshot) && table_apply(e, sw, *p) < 0) {
+	if ((answered || (*p)->added.len > 0 || r->snapshot) && table_apply(e, sw, *p, now) < 0) {
 		log_warnx("%s: a report does not follow the one before; asked for again", sw->name);
 		e->counters[CNT_REPORTS_DROPPED]++;
 		resync(e, sw);

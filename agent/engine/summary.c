@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "engine/core.h"
 
 #define ALARMS_PER_PORT 8
@@ -121,7 +122,7 @@ summary_tell(struct engine *e, struct sw *sw, struct moment now)
 	event_of_switch(e, sw, EVENT_SUMMARY, &ev);
 	ev.severity = SEVERITY_MINOR;
 	ev.count = (uint32_t)n;
-	snprintf(ev.text, sizeof ev.text, "%zu restricted device%s found on %.60s that %s there before", n, n == 1 ? "" : "s", sw->name,
+	text_printf(ev.text, sizeof ev.text, "%zu restricted device%s found on %s that %s there before", n, n == 1 ? "" : "s", sw->name,
 	    n == 1 ? "was" : "were");
 	if (owed_tell(e, &ev, list, n, now) < 0)
 		e->summaries_owed = true;
@@ -151,9 +152,9 @@ flood_tell(struct engine *e, const struct finding *f, struct moment now)
 	}
 	event_of_finding(e, f, EVENT_MAC_FLOOD, &ev);
 	ev.count = (uint32_t)n;
-	snprintf(ev.evidence, sizeof ev.evidence, "%zu more restricted addresses on this port within a minute; they are all listed by camtrapctl "
+	text_printf(ev.evidence, sizeof ev.evidence, "%zu more restricted addresses on this port within a minute; they are all listed by camtrapctl "
 	    "devices", n);
-	snprintf(ev.text, sizeof ev.text, "MAC flood: %zu more restricted addresses on %.60s %.40s", n, at.switch_name, at.port);
+	text_printf(ev.text, sizeof ev.text, "MAC flood: %zu more restricted addresses on %s %s", n, at.switch_name, at.port);
 	if (owed_tell(e, &ev, list, n, now) < 0)
 		e->summaries_owed = true;
 }

@@ -185,7 +185,7 @@ table_set(int node)
 			put_fdb(&p, own_mac(i), port_towards(node, i));
 	table_neighbours(&p, node);
 	assert_int_equal(rowset_build(&set, p.ref, p.n), 0);
-	assert_int_equal(net_table_set(&w.net, w.sw[node], &set, (struct wall){ 1000 + node }, &nobody), 0);
+	assert_int_equal(net_table_set(&w.net, w.sw[node], &set, 1000 + node, &nobody), 0);
 	for (size_t i = 0; i < p.n; i++)
 		buf_free(&p.b[i]);
 }
