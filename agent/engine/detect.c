@@ -139,7 +139,7 @@ tell(struct engine *e, struct finding *f, struct detection *d, enum event_type t
 	int rc = change_begin(e);
 
 	d->announced = true;
-	d->told = d->told || !quiet;
+	d->told = quiet ? d->told : TOLD_SINGLY;
 	if (type == EVENT_DEVICE_MOVED || type == EVENT_DEVICE_GONE) {
 		presence_close(e, f, now.wall, &rc);
 		d->since = now.wall;
@@ -158,7 +158,7 @@ tell(struct engine *e, struct finding *f, struct detection *d, enum event_type t
 	}
 	finding_take(e, f, d);
 	f->held = f->dirty = false;
-	e->summaries_owed = e->summaries_owed || !d->told;
+	e->summaries_owed = e->summaries_owed || d->told == TOLD_NOT;
 }
 
 /* ---- a new finding: wait for a better place */
@@ -380,10 +380,10 @@ finding_update(struct engine *e, struct finding *f, struct detection *d, struct 
 		d->handling = HANDLING_OPEN;
 		d->origin = ORIGIN_POLICY;
 		d->handled_why[0] = '\0';
-		d->told = false;
+		d->told = TOLD_NOT;
 	}
 	d->severity = severity_of(e, d);
-	if (told_again || (is_better(&f->d, d) && !is_quiet(e, d))) {
+	if (told_again || (is_better(&f->d, d) && (d->told == TOLD_SINGLY || !is_quiet(e, d)))) {
 		f->seen_at = now.wall;
 		tell(e, f, d, told_again ? EVENT_DEVICE_DETECTED : EVENT_DEVICE_CHANGED, now);
 		return;

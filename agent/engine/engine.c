@@ -59,7 +59,7 @@ detection_loaded(void *arg, const struct detection *d)
 	if ((f = finding_add(e, d, e->loading)) == NULL)
 		return -ENOMEM;
 	f->held = !d->announced;
-	e->summaries_owed = e->summaries_owed || (d->announced && !d->told);
+	e->summaries_owed = e->summaries_owed || (d->announced && d->told == TOLD_NOT);
 	return 0;
 }
 

@@ -61,7 +61,7 @@ typedef bool owed_fn(const struct engine *e, const struct finding *f, const void
 static bool
 is_owed(const struct finding *f)
 {
-	return f->d.announced && !f->d.told;
+	return f->d.announced && f->d.told == TOLD_NOT;
 }
 
 /* An array of the caller, or NULL when there is none (or no memory: asked again). */
@@ -87,14 +87,14 @@ owed_tell(struct engine *e, struct event *ev, struct finding **list, size_t n, s
 	int rc = change_begin(e);
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		list[i]->d.told = true;
+		list[i]->d.told = TOLD_COUNTED;
 		rc = change_detection(e, &list[i]->d);
 	}
 	if (rc == 0)
 		rc = change_event(e, ev, NULL, now);
 	if ((rc = change_end(e, rc, event_word(ev->type), now)) < 0)
 		for (size_t i = 0; i < n; i++)
-			list[i]->d.told = false;
+			list[i]->d.told = TOLD_NOT;
 	free(list);
 	return rc;
 }

@@ -250,13 +250,18 @@ neighbours_say(const struct sw *other, const struct sw *sw, const struct port *p
 	return *open > 0 ? SAYS_NOTHING : says;
 }
 
-/* Does `other` see what is `sw`'s side on this port of its own? */
+/* Does `other` see what is `sw`'s side on this port of its own? By a neighbour only if no second port has one that says so. */
 static bool
 looks_at(const struct net *n, const struct sw *other, uint32_t if_index, const struct sw *sw)
 {
-	for (size_t i = 0; i < other->n_neighbours; i++)
-		if (other->neighbour_is[i] == sw && other->neighbours[i].neighbour.if_index == if_index)
-			return true;
+	size_t here = 0, elsewhere = 0;
+
+	for (size_t i = 0; i < other->n_neighbours; i++) {
+		here += other->neighbour_is[i] == sw && other->neighbours[i].neighbour.if_index == if_index;
+		elsewhere += other->neighbour_is[i] == sw && other->neighbours[i].neighbour.if_index != if_index;
+	}
+	if (here > 0 && elsewhere == 0)
+		return true;
 	for (size_t i = 0; i < sw->n_own; i++) {
 		const struct station *st = net_owner(n, sw->own[i]) == sw ? net_station(n, sw->own[i]) : NULL;
 

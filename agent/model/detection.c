@@ -128,7 +128,7 @@ detection_encode(struct buf *b, const struct detection *d)
 	put_text(b, d->maker_reason);
 	put_u8(b, d->conflict);
 	put_u8(b, d->announced);
-	put_u8(b, d->told);
+	put_u8(b, (uint8_t)d->told);
 	put_text(b, d->handled_by);
 	put_text(b, d->handled_why);
 	wall_put(b, d->waived_until);
@@ -168,7 +168,7 @@ detection_decode(struct msg_in *m, struct detection *d)
 	get_text_into(m, d->maker_reason, sizeof d->maker_reason);
 	d->conflict = get_u8(m) != 0;
 	d->announced = get_u8(m) != 0;
-	d->told = get_u8(m) != 0;
+	d->told = enum_get(m, TOLD_SINGLY);
 	get_text_into(m, d->handled_by, sizeof d->handled_by);
 	get_text_into(m, d->handled_why, sizeof d->handled_why);
 	d->waived_until = wall_get(m);

@@ -33,6 +33,9 @@ struct location {
 	uint8_t		n_candidates;
 };
 
+/* How receivers have heard of a detection: not yet; as one of a number (summary, macFlood); by an event of its own. */
+enum telling { TOLD_NOT, TOLD_COUNTED, TOLD_SINGLY };
+
 struct detection {
 	uint32_t	id;		/* never reused; MIB index */
 	struct mac	mac;
@@ -53,7 +56,7 @@ struct detection {
 	char		maker_reason[128];	/* verdict_of_maker.reason */
 	bool		conflict;
 	bool		announced;	/* decided: it has an id, is stored and shown */
-	bool		told;		/* an event was committed that is about it or counts it (summary, macFlood) */
+	enum telling	told;
 	char		handled_by[64], handled_why[128];
 	struct wall	waived_until;
 };

@@ -230,6 +230,7 @@ static const struct allowed { const char *name; unsigned roles; } allowed[] = {
 	{ "openat", E }, { "open", E }, { "pwrite64", E }, { "ftruncate", E }, { "fallocate", E }, { "fsync", E }, { "fdatasync", E },
 	{ "mkdir", E }, { "mkdirat", E }, { "unlink", E }, { "unlinkat", E }, { "rename", E }, { "renameat", E }, { "renameat2", E },
 	{ "fchmod", E }, { "fchown", E }, { "chmod", E }, { "umask", E }, { "getdents64", E | N },
+	{ "flock", E },
 	/* code from files: only the modules of nsswitch.conf need it */
 	{ "mmap", N }, { "mprotect", N },
 };

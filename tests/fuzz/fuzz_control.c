@@ -5,6 +5,10 @@
 #include <unistd.h>
 
 #define control_send answer_take	/* the answer comes here instead of to a client */
+#define control_wait wait_take		/* nobody else is there */
+#define control_keep keep_take
+#define control_kept kept_take
+#define control_has has_take
 #include "views/views.c"
 #undef control_send
 
@@ -22,6 +26,37 @@ answer_take(struct control *c, uint32_t id, const void *p, size_t n, bool more)
 	assert(json_integer_value(json_object_get(document, "version")) == 1);
 	json_decref(document);
 	answers++;
+}
+
+void
+wait_take(struct control *c, uint32_t id, unsigned seconds)
+{
+	(void)c, (void)id, (void)seconds;
+}
+
+static void *kept;
+static void (*kept_free)(void *p);
+
+void
+keep_take(struct control *c, uint32_t id, void *p, void (*free_p)(void *p))
+{
+	(void)c, (void)id;
+	kept = p;
+	kept_free = free_p;
+}
+
+void *
+kept_take(struct control *c, uint32_t id)
+{
+	(void)c, (void)id;
+	return kept;
+}
+
+bool
+has_take(const struct control *c, uint32_t id)
+{
+	(void)c, (void)id;
+	return true;
 }
 
 static char dir[64];
@@ -70,5 +105,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	answers = 0;
 	request(&v, 7, 1000, (const char *)data, size);
 	assert(answers == 1);
+	if (kept != NULL)
+		kept_free(kept);
+	kept = NULL;
 	return 0;
 }

@@ -97,9 +97,11 @@ def no_rights(lab, db):
         print('left out: no other user to be, or he cannot read the build')
         return
     log = second(lab, 'nobody', NOBODY)
-    lab.wait(lambda: 'database in ' + state + ': the folder cannot be used: Permission denied' in log(), 20, 'no clear error')
+    same('a folder that is not ours ends it', lab.processes.pop('nobody').wait(20), 1)
+    assert f'{state}: user {NOBODY} cannot use it (Permission denied); put it right with: ' in log(), 'no clear error'
     same('nothing was made', os.listdir(state), [])
     os.chown(state, NOBODY, NOBODY)
+    log = second(lab, 'nobody', NOBODY)
     lab.wait(lambda: 'ready: ' in log(), 30, 'the right given does not help')
     same('and now it is', os.path.exists(db), True)
     same('stop', stop(lab, 'nobody'), 0)

@@ -16,7 +16,7 @@
 #include "model/rowset.h"
 
 #define SWITCHES 3			/* core, a, b */
-#define MACS 16
+#define MACS 40
 
 struct seen { uint64_t mac; uint32_t port; uint16_t vlan; };
 
@@ -27,7 +27,10 @@ static struct lab {
 	struct engine		*engine;
 	struct moment		 now;
 	struct seen		 fdb[SWITCHES][MACS];
-	bool			 forged;		/* a's port 9 has a neighbour that says it is the core */
+	uint64_t		 forged;		/* a's port 9 has a neighbour that says it is the switch of this MAC */
+	bool			 arp;			/* the core's ARP table has the camera */
+	bool			 strict;		/* the policies are about Dell, too */
+	unsigned		 configured;		/* of the switches, the first so many */
 	bool			 acknowledge;
 	struct msg_deliver	 out[512];
 	size_t			 n_out;
@@ -93,9 +96,9 @@ conf_make(void)
 	c->sites = calloc(2, sizeof *c->sites);
 	c->sites[0] = (struct conf_site){ .name = strdup("hq"), .sensitive = true, .page_existing = true };
 	c->sites[1] = (struct conf_site){ .name = strdup("depot") };
-	c->n_switches = SWITCHES;
+	c->n_switches = lab.configured;
 	c->switches = calloc(SWITCHES, sizeof *c->switches);
-	for (size_t i = 0; i < SWITCHES; i++) {
+	for (size_t i = 0; i < lab.configured; i++) {
 		c->switches[i] = (struct conf_switch){ .key = i + 1, .name = strdup(names[i]), .site = strdup(i == 2 ? "depot" : "hq") };
 		c->switches[i].address.ip = (struct ip){ 4, { 192, 0, 2, (uint8_t)(i + 1) } };
 	}
@@ -105,7 +108,13 @@ conf_make(void)
 	c->receivers[1] = (struct conf_receiver){ .name = strdup("second"), .inform = true };
 	c->policies.n = 1;
 	c->policies.sets = calloc(1, sizeof *c->policies.sets);
-	c->policies.sets[0] = (struct policy_set){ .name = strdup("test"), .n = 1, .rules = calloc(1, sizeof(struct policy_rule)) };
+	c->policies.sets[0] = (struct policy_set){ .name = strdup("test"), .n = lab.strict ? 2 : 1, .rules = calloc(2, sizeof(struct policy_rule)) };
+	c->policies.sets[0].rules[1] = (struct policy_rule){ .vendor = strdup("Dell"), .kind = RULE_ORGANISATION, .match = strdup("Dell Inc."),
+		.basis = BASIS_OPERATOR, .cameras = true };
+	if (!lab.strict) {
+		free(c->policies.sets[0].rules[1].vendor);
+		free(c->policies.sets[0].rules[1].match);
+	}
 	c->policies.sets[0].rules[0] = (struct policy_rule){ .vendor = strdup("Hikvision"), .kind = RULE_ORGANISATION,
 		.match = strdup("Hikvision"), .basis = BASIS_OPERATOR, .cameras = true };
 	return c;
@@ -122,6 +131,15 @@ start(void)
 	engine_notify_up(lab.engine, true, lab.now);
 	lab.epoch++;
 	memset(lab.sequence, 0, sizeof lab.sequence);
+}
+
+/* What kill -9 leaves: nothing is written that was not on disk. */
+static void
+crash(void)
+{
+	engine_free(lab.engine);
+	store_close(lab.store);
+	lab.engine = NULL;
 }
 
 static void
@@ -145,6 +163,7 @@ setup(void **state)
 	lab.now.mono.ms = 1000000;
 	lab.now.wall.us = 1795000000000000;
 	lab.acknowledge = true;
+	lab.configured = SWITCHES;
 	lab.registry = registry_new();
 	assert_int_equal(registry_add(lab.registry, "manuf", manuf, sizeof manuf - 1, lab.now.wall), 0);
 	registry_finish(lab.registry);
@@ -192,15 +211,16 @@ neighbour(uint32_t port, uint64_t mac)
 	r.neighbour.table = TABLE_LLDP;
 	r.neighbour.if_index = port;
 	r.neighbour.chassis_subtype = 4;
-	octets_set(&r.neighbour.chassis, m.b, sizeof m.b);
+	r.neighbour.chassis = (struct octets){ malloc(sizeof m.b), sizeof m.b };
+	memcpy(r.neighbour.chassis.p, m.b, sizeof m.b);
 	return r;
 }
 
 static struct rowset
 table_of(int sw)
 {
-	struct buf packed[64];
-	struct row_ref refs[64];
+	struct buf packed[96];
+	struct row_ref refs[96];
 	struct rowset out;
 	struct row r = { .kind = ROW_SYSTEM };
 	char name[8];
@@ -234,8 +254,13 @@ table_of(int sw)
 		r = neighbour(1, own[0]);
 		row_put(packed, refs, &n, &r);
 	}
-	if (sw == 1 && lab.forged) {
-		r = neighbour(9, own[2]);
+	if (sw == 1 && lab.forged != 0) {
+		r = neighbour(9, lab.forged);
+		row_put(packed, refs, &n, &r);
+	}
+	if (sw == 0 && lab.arp) {
+		r = (struct row){ .kind = ROW_ARP };
+		r.arp = (struct row_arp){ { 4, { 10, 20, 0, 77 } }, mac_of_u64(CAMERA), 1, TABLE_MEDIA };
 		row_put(packed, refs, &n, &r);
 	}
 	assert_int_equal(rowset_build(&out, refs, n), 0);
@@ -461,7 +486,7 @@ d10_a_forged_neighbour_keeps_its_port_and_is_a_conflict(void **state)
 	(void)state;
 	sweep();
 	sweep();
-	lab.forged = true;
+	lab.forged = own[2];
 	plug(0, CAMERA, 1, 9);
 	sweep();
 	sweep();
@@ -560,6 +585,340 @@ a_report_out_of_step_is_asked_for_again_and_changes_nothing(void **state)
 	assert_int_equal(told(EVENT_DEVICE_GONE, "noc", NULL), 0);
 }
 
+static void
+d10_a_forged_claim_of_the_real_neighbour_keeps_its_port_too(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	sweep();
+	sweep();
+	lab.forged = own[0];			/* a's true neighbour on port 1 */
+	plug(0, CAMERA, 1, 9);
+	sweep();
+	sweep();
+	assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "a");
+	assert_int_equal(ev.if_index, 9);
+	assert_int_equal(told(EVENT_CONFLICT, "noc", &ev), 1);
+	assert_int_equal(ev.if_index, 9);
+	assert_int_equal(mac_u64(ev.mac), CAMERA);
+}
+
+static void
+a_standing_conflict_is_not_told_again_by_a_restart_but_when_it_comes_back(void **state)
+{
+	(void)state;
+	sweep();
+	sweep();
+	lab.forged = own[2];
+	plug(0, CAMERA, 1, 9);
+	sweep();
+	sweep();
+	assert_int_equal(told(EVENT_CONFLICT, "noc", NULL), 1);
+	crash();
+	start();
+	for (int i = 0; i < 4; i++)
+		sweep();
+	assert_int_equal(told(EVENT_CONFLICT, "noc", NULL), 1);
+	lab.forged = 0;
+	sweep();
+	sweep();
+	lab.forged = own[2];
+	for (int i = 0; i < 4; i++)
+		sweep();
+	assert_int_equal(told(EVENT_CONFLICT, "noc", NULL), 2);
+}
+
+static void
+q2_a_crash_at_any_report_neither_loses_nor_repeats(void **state)
+{
+	/* Eight reports; the engine is killed behind each of them in turn, once. */
+	for (int at = 0; at < 8; at++) {
+		struct event ev;
+
+		if (at > 0) {
+			teardown(state);
+			setup(state);
+		}
+		plug(1, CAMERA + 1, 2, 6);	/* stock on a standard site */
+		plug(2, CAMERA + 2, 1, 7);	/* stock on a sensitive one */
+		for (int i = 0; i < 8; i++) {
+			if (i == 5)
+				plug(0, CAMERA, 1, 5);
+			poll(i % SWITCHES);
+			if (i == at) {
+				crash();
+				start();
+			}
+		}
+		for (int i = 0; i < 4; i++) {
+			sweep();
+			later(20000);
+		}
+		print_message("killed behind report %d\n", at);
+		assert_int_equal(told(EVENT_SUMMARY, "noc", &ev), 1);
+		assert_int_equal(ev.count, 1);
+		assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", &ev), 2);
+		assert_int_equal(told(EVENT_DEVICE_CHANGED, "noc", NULL) + told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
+	}
+}
+
+static void
+a_camera_that_only_an_uplink_remembers_is_gone(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	plug(0, CAMERA, 2, 6);
+	sweep();
+	sweep();
+	lab.fdb[2][0] = (struct seen){ 0, 0, 0 };	/* b forgets it, the core remembers for longer */
+	for (int i = 0; i < 3; i++) {
+		later(200000);
+		sweep();
+	}
+	assert_int_equal(told(EVENT_DEVICE_GONE, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "b");
+	sweep();
+	later(1000);
+	sweep();
+	assert_int_equal(told(EVENT_DEVICE_RETURNED, "noc", NULL), 0);
+	plug(0, CAMERA, 2, 6);
+	sweep();
+	assert_int_equal(told(EVENT_DEVICE_RETURNED, "noc", NULL), 1);
+}
+
+static void
+a_camera_that_went_where_nobody_looks_is_not_said_to_be_on_its_old_port(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	plug(0, CAMERA, 1, 5);
+	sweep();
+	sweep();
+	for (uint32_t missed = 1; missed <= 3; missed++)
+		report(2, SWITCH_UNREACHABLE, missed);
+	unplug(0);
+	lab.fdb[0][0] = (struct seen){ CAMERA, 2, 20 };	/* the core: beyond the uplink towards b, which cannot be asked */
+	for (int i = 0; i < 3; i++) {
+		later(200000);
+		poll(0);
+		poll(1);
+	}
+	assert_int_equal(told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	assert_int_equal(told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_int_equal(ev.verdict, VERDICT_BEYOND);
+	assert_string_equal(ev.switch_name, "core");
+	plug(0, CAMERA, 2, 8);
+	sweep();
+	assert_int_equal(told(EVENT_DEVICE_CHANGED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "b");
+	assert_int_equal(ev.if_index, 8);
+}
+
+static void
+reconfigure(void)
+{
+	engine_configure(lab.engine, conf_make(), lab.registry, lab.now);
+	tick();
+}
+
+static void
+a_changed_policy_finds_what_was_there_and_lets_go_of_it(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	plug(0, LAPTOP, 1, 5);
+	plug(1, LAPTOP + 1, 2, 6);
+	sweep();
+	sweep();
+	assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", NULL), 0);
+	lab.strict = true;
+	reconfigure();
+	assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);	/* on the sensitive site one by one */
+	assert_int_equal(ev.origin, ORIGIN_POLICY);
+	assert_int_equal(ev.if_index, 5);
+	assert_int_equal(told(EVENT_SUMMARY, "noc", &ev), 1);
+	assert_int_equal(ev.count, 1);
+	lab.strict = false;
+	reconfigure();
+	assert_int_equal(told(EVENT_DEVICE_HANDLED, "noc", &ev), 2);
+	assert_int_equal(ev.handling, HANDLING_REMOVED);
+	lab.strict = true;
+	reconfigure();
+	later(2000);
+	assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", &ev), 2);
+	assert_int_equal(ev.handling, HANDLING_OPEN);
+	assert_int_equal(told(EVENT_SUMMARY, "noc", NULL), 2);
+}
+
+static void
+a_policy_changed_between_two_runs_is_one_that_brings_up(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	plug(0, LAPTOP, 1, 5);
+	sweep();
+	later(2000);
+	stop();
+	lab.strict = true;
+	start();
+	sweep();
+	later(2000);
+	assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(ev.origin, ORIGIN_POLICY);
+}
+
+static void
+d6_more_than_eight_on_a_port_are_one_flood_with_their_number_over_a_crash(void **state)
+{
+	for (int killed = 0; killed < 2; killed++) {
+		struct event ev;
+
+		if (killed) {
+			teardown(state);
+			setup(state);
+		}
+		sweep();
+		sweep();
+		for (int i = 0; i < 20; i++)
+			plug(i, CAMERA + (uint64_t)i, 1, 5);
+		sweep();
+		assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", NULL), 8);
+		assert_int_equal(told(EVENT_MAC_FLOOD, "noc", NULL), 0);
+		if (killed) {
+			crash();
+			start();
+			sweep();
+		}
+		later(61000);
+		later(2000);
+		assert_int_equal(told(EVENT_MAC_FLOOD, "noc", &ev), 1);
+		assert_int_equal(ev.count, 12);
+		assert_string_equal(ev.switch_name, "a");
+		assert_int_equal(ev.if_index, 5);
+		later(120000);
+		sweep();
+		assert_int_equal(told(EVENT_MAC_FLOOD, "noc", NULL), 1);
+		assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", NULL), 8);
+	}
+}
+
+static void
+p8_one_alarm_names_the_switch_that_died_and_not_those_behind_it(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	sweep();
+	sweep();
+	for (uint32_t missed = 1; missed <= 4; missed++) {
+		later(100000);
+		for (int i = SWITCHES - 1; i >= 0; i--)
+			report(i, SWITCH_UNREACHABLE, missed);
+	}
+	assert_int_equal(told(EVENT_SWITCH_UNREACHABLE, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "core");
+	poll(0);
+	poll(1);
+	assert_int_equal(told(EVENT_SWITCH_REACHABLE, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "core");
+	report(2, SWITCH_UNREACHABLE, 5);	/* dead by itself, as is seen now */
+	assert_int_equal(told(EVENT_SWITCH_UNREACHABLE, "noc", &ev), 2);
+	assert_string_equal(ev.switch_name, "b");
+	stop();
+	start();
+	report(2, SWITCH_UNREACHABLE, 1);	/* a new run counts anew, and the switch is as dead as before */
+	poll(0);
+	poll(1);
+	assert_int_equal(told(EVENT_SWITCH_REACHABLE, "noc", NULL), 1);
+	poll(2);
+	assert_int_equal(told(EVENT_SWITCH_REACHABLE, "noc", &ev), 2);
+	assert_string_equal(ev.switch_name, "b");
+	assert_int_equal(told(EVENT_SWITCH_UNREACHABLE, "noc", NULL), 2);
+}
+
+static void
+an_arp_table_gives_the_address(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	sweep();
+	sweep();
+	plug(0, CAMERA, 1, 5);
+	lab.arp = true;
+	sweep();
+	assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_memory_equal(ev.device_address.b, "\x0a\x14\x00\x4d", 4);
+}
+
+static void
+a_switch_taken_out_of_the_configuration_leaves_its_devices_stale(void **state)
+{
+	(void)state;
+	lab.fdb[2][0] = (struct seen){ CAMERA, 6, 20 };	/* by nobody else: else it would be on the core's port from now on */
+	sweep();
+	sweep();
+	lab.configured = 2;
+	unplug(0);
+	reconfigure();
+	for (int i = 0; i < 3; i++) {
+		later(400000);
+		poll(0);
+		poll(1);
+	}
+	assert_int_equal(told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab.configured = SWITCHES;
+	reconfigure();
+	lab.fdb[2][0] = (struct seen){ CAMERA, 6, 20 };
+	sweep();
+	later(20000);
+	sweep();
+	assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", NULL) + told(EVENT_DEVICE_RETURNED, "noc", NULL) +
+	    told(EVENT_DEVICE_MOVED, "noc", NULL) + told(EVENT_SUMMARY, "noc", NULL), 1);	/* the summary at its first baseline */
+}
+
+static void
+one_slow_switch_does_not_hide_a_camera_whose_place_is_clear(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	plug(0, CAMERA, 1, 5);
+	poll(0);
+	poll(1);
+	assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", NULL), 0);
+	later(31000);
+	later(2000);
+	assert_int_equal(told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(ev.if_index, 5);
+	assert_int_equal(ev.origin, ORIGIN_EXISTING);
+}
+
+static void
+s5_a_clock_set_back_makes_no_old_port_the_newest(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	sweep();
+	sweep();
+	plug(0, CAMERA, 1, 5);
+	sweep();
+	lab.now.wall.us -= 3650ll * 86400 * 1000000;
+	later(1000);
+	lab.fdb[2][0] = (struct seen){ CAMERA, 7, 20 };	/* moved; a has not forgotten it yet */
+	lab.fdb[0][0] = (struct seen){ CAMERA, 2, 20 };
+	sweep();
+	assert_int_equal(told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "b");
+}
+
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -573,6 +932,15 @@ main(void)
 		CLAIM(a_restart_repeats_nothing), CLAIM(q1_what_was_not_acknowledged_is_sent_again_after_a_restart_with_its_id),
 		CLAIM(an_unreachable_switch_is_told_after_three_misses_and_its_cameras_are_not_gone),
 		CLAIM(a_report_out_of_step_is_asked_for_again_and_changes_nothing),
+		CLAIM(d10_a_forged_claim_of_the_real_neighbour_keeps_its_port_too),
+		CLAIM(a_standing_conflict_is_not_told_again_by_a_restart_but_when_it_comes_back),
+		CLAIM(q2_a_crash_at_any_report_neither_loses_nor_repeats), CLAIM(a_camera_that_only_an_uplink_remembers_is_gone),
+		CLAIM(a_camera_that_went_where_nobody_looks_is_not_said_to_be_on_its_old_port),
+		CLAIM(a_changed_policy_finds_what_was_there_and_lets_go_of_it), CLAIM(a_policy_changed_between_two_runs_is_one_that_brings_up),
+		CLAIM(d6_more_than_eight_on_a_port_are_one_flood_with_their_number_over_a_crash),
+		CLAIM(p8_one_alarm_names_the_switch_that_died_and_not_those_behind_it), CLAIM(an_arp_table_gives_the_address),
+		CLAIM(a_switch_taken_out_of_the_configuration_leaves_its_devices_stale),
+		CLAIM(one_slow_switch_does_not_hide_a_camera_whose_place_is_clear), CLAIM(s5_a_clock_set_back_makes_no_old_port_the_newest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
