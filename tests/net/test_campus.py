@@ -17,10 +17,25 @@ def told(e):
     return e['switchName'], e['ifIndex'], e['portName'], e['vlanId']
 
 
+def d10_forged_neighbour(lab, noc):
+    """A camera that says by LLDP that it is the switch at the other end of the true uplink keeps its port, and is a conflict."""
+    parent = lab.ctl('switches', 'acc-030')['switches'][0]['uplinks'][0]['reason'].removeprefix('towards ')
+    assert parent.startswith('dist-'), parent
+    lab.do(f'plug acc-030 6 44:19:b6:aa:00:30 vlan 20 claims {parent}')
+    mac = '44:19:b6:aa:00:30'
+    found = lab.wait(lambda: [e for e in noc.events('deviceDetected') if e['deviceMac'] == mac], 40, 'D10: the camera is not told')
+    t = lab.truth()[mac]
+    same('D10: its place', told(found[0]), (t['switch'], t['ifIndex'], t['port'], t['vlan']))
+    conflict = lab.wait(lambda: noc.events('conflictDetected'), 40, 'D10: no conflict')
+    same('D10: the conflict', [(e['switchName'], e['ifIndex'], e['deviceMac']) for e in conflict], [(t['switch'], t['ifIndex'], mac)])
+    same('D10: the true uplink stays', [u['reason'] for u in lab.ctl('switches', 'acc-030')['switches'][0]['uplinks']],
+         ['towards ' + parent])
+
+
 def main():
     with Lab(sys.argv[1]) as lab:
         noc = Trapd(lab, 'noc')
-        text = lab.campus(switches=50, hosts=10, cameras=8, seed=7, ageing=10)
+        text = lab.campus('--flood', switches=50, hosts=10, cameras=8, seed=7, ageing=10)
         lab.configure(text + 'switch_defaults = { poll_interval = "3s"; };\n', [lab.receiver(noc)])
         lab.camtrapd()
         lab.wait(lab.swept, 60, 'no first sweep')
@@ -41,7 +56,7 @@ def main():
         same('standard sites: one summary per switch', sorted(e['switchName'] for e in noc.events('summary')), sorted(quiet))
 
         before = len(noc.events('deviceDetected'))
-        lab.do('plug acc-007 5 44:19:b6:aa:00:01 vlan 20')
+        lab.do('plug acc-007 5 44:19:b6:aa:00:01 vlan 20 ip 10.20.0.77')
         lab.do('plug acc-008 9 00:14:22:aa:00:02 vlan 10')	# a laptop
         new = lab.wait(lambda: noc.events('deviceDetected')[before:], 20, 'the new camera is not told')
         time.sleep(7)
@@ -72,6 +87,8 @@ def main():
                     for s in lab.ctl('find', '--all')['stations']}
         wrong = {m: (stations.get(m), want[m]) for m in want if stations.get(m) != want[m]}
         same('place of every station', wrong, {})
+
+        d10_forged_neighbour(lab, noc)
 
         count = len([e for e in noc.events() if e['type'] != 'heartbeat'])
         lab.processes['camtrapd'].terminate()

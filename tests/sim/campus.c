@@ -33,6 +33,7 @@ struct station {
 	bool		restricted;
 	uint32_t	ip;			/* host order; 0 none */
 	char		maker[32], model[32];	/* "": no LLDP */
+	int		claims;			/* says by LLDP that it is this switch; -1: says what it is */
 };
 
 struct sw {
@@ -40,15 +41,17 @@ struct sw {
 	uint64_t	mac;
 	int		fd, parent, parent_port, ports;
 	uint32_t	ip;
-	bool		dead, stale;
+	bool		dead, stale;		/* dead: does not answer; frames go through it all the same */
 	struct objects	objects;
 };
 
 static struct {
 	int		switches, port, hosts, cameras, ageing, seconds;
+	bool		flood;
 	uint32_t	first, seed;
 	const char	*control, *community, *config;
-} opt = { 50, 16161, 20, 5, 300, 3600, 0x7f0a0001, 1, NULL, "public", NULL };
+} opt = { .switches = 50, .port = 16161, .hosts = 20, .cameras = 5, .ageing = 300, .seconds = 3600, .first = 0x7f0a0001, .seed = 1,
+	.community = "public" };
 
 static struct sw *sws;
 static struct station stations[STATIONS_MAX];
@@ -127,6 +130,8 @@ is_below(int s, int at)
 static void
 path_stale(int at)
 {
+	for (int i = 0; i < opt.switches && opt.flood; i++)
+		sws[i].stale = true;
 	for (int i = at; i >= 0; i = sws[i].parent)
 		sws[i].stale = true;
 }
@@ -233,8 +238,9 @@ fdb_objects(struct objects *o, int s)
 
 		object_number(o, "1.3.6.1.2.1.17.7.1.4.2.1.3", index, 2, 0x42, FDB_BASE + vlans[i]);
 	}
+	/* Broadcasts reach every switch, so each learns each station on the port towards it; without them only those on the way up. */
 	for (int i = 0; i < n_stations; i++)
-		if (is_below(s, stations[i].sw))
+		if (opt.flood || is_below(s, stations[i].sw))
 			fdb_object(o, stations[i].mac, stations[i].vlan, stations[i].sw == s ? stations[i].port :
 			    port_towards(s, stations[i].sw), 3);
 	for (int i = 0; i < opt.switches; i++)
@@ -283,8 +289,14 @@ lldp_objects(struct objects *o, int s)
 		const struct station *t = &stations[i];
 		uint32_t index[3] = { 0, (uint32_t)t->port, rem };
 
-		if (t->sw != s || t->maker[0] == '\0')
+		if (t->sw != s || (t->maker[0] == '\0' && t->claims < 0))
 			continue;
+		if (t->claims >= 0) {
+			mac_octets(sws[t->claims].mac, mac);
+			neighbour_objects(o, t->port, rem++, mac, "Te1/1/1", sws[t->claims].name, "Emulated campus switch", 0x2000,
+			    sws[t->claims].ip);
+			continue;
+		}
 		mac_octets(t->mac, mac);
 		neighbour_objects(o, t->port, rem++, mac, NULL, t->model, t->model, 0x0100, t->ip);
 		text_object(o, "1.0.8802.1.1.2.1.5.4795.1.3.3.1.5", index, 3, t->maker);
@@ -348,7 +360,7 @@ station_add(uint64_t mac, int sw, int port, int vlan)
 	if (n_stations == STATIONS_MAX || station_find(mac) != NULL)
 		return NULL;
 	t = &stations[n_stations++];
-	*t = (struct station){ .mac = mac, .sw = sw, .port = port, .vlan = vlan, .restricted = is_restricted(mac) };
+	*t = (struct station){ .mac = mac, .sw = sw, .port = port, .vlan = vlan, .restricted = is_restricted(mac), .claims = -1 };
 	path_stale(sw);
 	sws[0].stale = true;
 	return t;
@@ -420,7 +432,7 @@ do_plug(int n, char **w)
 	uint64_t mac;
 
 	if (s < 0 || port < 1 || port > sws[s].ports || !mac_read(w[3], &mac))
-		return "error usage: plug SWITCH PORT MAC [vlan N] [lldp MAKER MODEL] [ip ADDRESS]";
+		return "error usage: plug SWITCH PORT MAC [vlan N] [lldp MAKER MODEL] [ip ADDRESS] [claims SWITCH]";
 	if ((t = station_add(mac, s, port, VLAN_CAMERAS)) == NULL)
 		return "error this address is plugged in already";
 	for (int i = 4; i + 1 < n;) {
@@ -430,7 +442,9 @@ do_plug(int n, char **w)
 			snprintf(t->maker, sizeof t->maker, "%s", w[i + 1]);
 			snprintf(t->model, sizeof t->model, "%s", w[i + 2]);
 			i += 3;
-		} else if (strcmp(w[i], "ip") == 0 && inet_pton(AF_INET, w[i + 1], &a) == 1)
+		} else if (strcmp(w[i], "claims") == 0 && (t->claims = switch_named(w[i + 1])) >= 0)
+			i += 2;
+		else if (strcmp(w[i], "ip") == 0 && inet_pton(AF_INET, w[i + 1], &a) == 1)
 			t->ip = ntohl(a.s_addr), i += 2;
 		else
 			return "error unknown word";
@@ -603,7 +617,7 @@ options_read(int argc, char **argv)
 {
 	static const struct option options[] = { { "switches", 1, NULL, 'n' }, { "port", 1, NULL, 'p' }, { "first", 1, NULL, 'f' },
 		{ "hosts", 1, NULL, 'h' }, { "cameras", 1, NULL, 'c' }, { "seed", 1, NULL, 's' }, { "ageing", 1, NULL, 'a' },
-		{ "control", 1, NULL, 'C' }, { "community", 1, NULL, 'm' }, { "config", 1, NULL, 'o' }, { "seconds", 1, NULL, 't' },
+		{ "control", 1, NULL, 'C' }, { "community", 1, NULL, 'm' }, { "config", 1, NULL, 'o' }, { "seconds", 1, NULL, 't' }, { "flood", 0, NULL, 'F' },
 		{ NULL, 0, NULL, 0 } };
 	struct in_addr a;
 	int c;
@@ -623,6 +637,7 @@ options_read(int argc, char **argv)
 		case 'C': opt.control = optarg; break;
 		case 'm': opt.community = optarg; break;
 		case 'o': opt.config = optarg; break;
+		case 'F': opt.flood = true; break;
 		case 't': opt.seconds = atoi(optarg); break;
 		default: exit(2);
 		}
