@@ -85,6 +85,12 @@ fi
 		"$trap_port" "$receiver_credential"
 } >"$lab/camtrapd.conf"
 chmod 600 "$lab/camtrapd.conf"
+# Where the package is installed, a daemon started by root becomes its user.
+if [ "$(id -u)" -eq 0 ] && id -u _camtrapd >/dev/null 2>&1; then
+	chmod 711 "$lab"
+	chown _camtrapd: "$lab/camtrapd.conf"
+	install -d -o _camtrapd -g _camtrapd "$lab/state" "$lab/run"
+fi
 [ -n "$switch" ] && sed -i 's/poll_interval = "5s"/poll_interval = "60s"/' "$lab/camtrapd.conf"
 ctl() { "$bin/camtrapctl" -c "$lab/camtrapd.conf" "$@"; }
 

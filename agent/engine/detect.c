@@ -254,11 +254,26 @@ finding_announce(struct engine *e, struct finding *f, struct detection *d, struc
 
 /* ---- a known finding */
 
+/* Something else speaks of it now, too: its own words beside the registry's. */
+static bool
+has_new_source(const struct detection *was, const struct detection *is)
+{
+	for (size_t i = 0; i < is->n_evidence; i++) {
+		bool known = false;
+
+		for (size_t k = 0; k < was->n_evidence && !known; k++)
+			known = strcmp(was->evidence[k].source, is->evidence[i].source) == 0;
+		if (!known)
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_better(const struct detection *was, const struct detection *is)
 {
 	return is->confidence < was->confidence || (is_placed(&is->location) && !is_placed(&was->location)) ||
-	    (is->conflict && !was->conflict);
+	    (is->conflict && !was->conflict) || has_new_source(was, is);
 }
 
 /* Takes over what changed without being worth an event. */

@@ -2,6 +2,7 @@
 only, everything in a folder of its own, everything ended on the way out."""
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -178,6 +179,20 @@ class Lab:
         with open(self.conf, 'w') as f:
             f.write(text)
         os.chmod(self.conf, 0o600)
+        self.give_to_service_user()
+
+    def give_to_service_user(self):
+        """On a machine that has the service user, a daemon started by root becomes it."""
+        try:
+            user = pwd.getpwnam('_camtrapd')
+        except KeyError:
+            return
+        if os.geteuid() == 0:
+            os.chmod(self.dir, 0o711)
+            for name in ('state', 'run'):
+                os.makedirs(os.path.join(self.dir, name), exist_ok=True)
+                os.chown(os.path.join(self.dir, name), user.pw_uid, user.pw_gid)
+            os.chown(self.conf, user.pw_uid, user.pw_gid)
 
     def receiver(self, trapd, credential='campus', inform='true', address=None):
         return f'  {{ name = "{trapd.name}"; type = "snmp"; address = "{address or "127.0.0.1"}:{trapd.port}"; ' \
