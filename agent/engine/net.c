@@ -503,8 +503,7 @@ net_state_set(struct net *n, struct sw *sw, enum switch_state state)
 	bool was = sw_is_reached(sw);
 
 	sw->state = state;
-	/* A conflict is only believed of a switch that was read completely twice (uplink.c). */
-	if (was != sw_is_reached(sw) || sw->complete_polls <= 2 || sw->doubted)
+	if (was != sw_is_reached(sw) || sw->doubted)
 		n->topology_stale = true;
 }
 

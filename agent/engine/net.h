@@ -131,7 +131,7 @@ void		 net_ports_configure(struct sw *sw);
 /* Makes `after` the table of the switch (takes it over). `since` grows with each table of a run and follows no clock that people can
  * set: which of two sightings is newer must not depend on that. 0 or -ENOMEM with nothing changed. */
 int		 net_table_set(struct net *n, struct sw *sw, struct rowset *after, int64_t since, const struct net_listener *l);
-/* The switch can (not) be asked any more, or was polled often enough to be believed. */
+/* How its poll went; a doubt about it may be settled now. */
 void		 net_state_set(struct net *n, struct sw *sw, enum switch_state state);
 /* The polled switch whose own address it is. NULL: none, or several say so. */
 struct sw	*net_owner(const struct net *n, struct mac mac);

@@ -11,6 +11,7 @@
 #include "engine/core.h"
 
 #define PORTS_PER_MS 1000		/* looked at by uplinks_decide() without being noticed */
+#define FIRST_SWEEP_MS 1000
 #define META_POLICIES "policies"
 
 /* ---- policies: what was in force when we last looked at everything */
@@ -178,7 +179,8 @@ topology_decide(struct engine *e, struct moment now)
 	if (mono_since(e->topology_at, now.mono) < 0)
 		return false;
 	ports = uplinks_decide(&e->net);
-	e->topology_at = mono_add(now.mono, (int64_t)(ports / PORTS_PER_MS));
+	/* In the first sweep the other ends of most links were not read yet: nothing is told by then but what is clear anyway. */
+	e->topology_at = mono_add(now.mono, e->swept ? (int64_t)(ports / PORTS_PER_MS) : FIRST_SWEEP_MS);
 	look_at_ports(e);
 	if (e->swept) {
 		ask_doubted(e);
