@@ -95,6 +95,7 @@ void		 detect_mac(struct engine *e, struct mac mac, struct moment now);
 bool		 detect_by_block(struct engine *e, struct mac mac);
 /* A poll of `sw` was applied: its baseline, what is absent from it. */
 void		 detect_polled(struct engine *e, struct sw *sw, bool complete, struct moment now);
+/* It missed polls or answers again: its devices' presence, and an alarm for it or for the switch that it hangs behind. */
 void		 detect_reachability(struct engine *e, struct sw *sw, struct moment now);
 /* An ARP or ND table says the address of a finding. */
 void		 detect_address(struct engine *e, struct mac mac, const struct ip *ip);
@@ -104,15 +105,16 @@ void		 detect_forget(struct engine *e, struct sw *sw);
 int64_t		 detect_tick(struct engine *e, struct moment now);
 
 /* findings.c */
-struct finding	*finding_of(const struct engine *e, struct mac mac);
-struct finding	*finding_add(struct engine *e, const struct detection *d, struct moment now);	/* NULL: out of memory */
+struct finding	*finding_of(const struct engine *e, struct mac mac);	/* NULL: none */
+/* A new one, of a MAC that has none. NULL: out of memory. */
+struct finding	*finding_add(struct engine *e, const struct detection *d, struct moment now);
 /* The finding is what `d` says now, in the list of the switch it is at. */
 void		 finding_take(struct engine *e, struct finding *f, const struct detection *d);
 /* It is on the list of no switch from now on. */
 void		 finding_leave(struct engine *e, struct finding *f);
 /* Existing stock, and what a changed policy brings up, on sites that are not paged one by one: part of its switch's summary. */
 bool		 is_quiet(const struct engine *e, const struct detection *d);
-bool		 is_placed(const struct location *l);
+bool		 is_placed(const struct location *l);	/* on a port, alone or shared */
 
 /* summary.c */
 /* False: the port had its eight single alarms in this minute; a macFlood will count this one. */
@@ -125,18 +127,22 @@ void		 summary_tell(struct engine *e, struct sw *sw, struct moment now);
 /* conflicts.c */
 /* After uplinks_decide(): conflicts that are new are told, those that ended forgotten. */
 void		 conflicts_tell(struct engine *e, struct moment now);
-int		 conflicts_load(struct engine *e);
+int		 conflicts_load(struct engine *e);	/* what an earlier run has told: 0 or an error of store.h */
 
 /* events.c: a change is begun, gets its detections and events, and ends on disk whole or not at all; receivers hear of it only
  * afterwards. Each returns 0 or an error of store.h, and change_end() takes that error and undoes what was begun. */
-int		 change_begin(struct engine *e);
+int		 change_begin(struct engine *e);	/* a change of its own: they do not nest */
 int		 change_detection(struct engine *e, struct detection *d);	/* gives it its id if it has none */
 /* Fills in id, sequence, epoch and time, and adds a row per receiver. `only`: for that receiver alone; NULL: all. */
 int		 change_event(struct engine *e, struct event *ev, const char *only, struct moment now);
+/* `rc`: 0, or what went wrong on the way. `what` is named in the log when it cannot be kept. */
 int		 change_end(struct engine *e, int rc, const char *what, struct moment now);
 int		 event_commit(struct engine *e, struct event *ev, const char *only, struct moment now);	/* a change of one event */
+/* *ev about a detection, all but what change_event() fills in. */
 void		 event_of_finding(const struct engine *e, const struct finding *f, enum event_type type, struct event *ev);
+/* The same about a switch; severity major, without a text. */
 void		 event_of_switch(const struct engine *e, const struct sw *sw, enum event_type type, struct event *ev);
+/* The same about ourselves. */
 void		 event_of_agent(enum event_type type, enum severity severity, const char *text, struct event *ev);
 
 /* work.c */
@@ -144,24 +150,29 @@ void		 event_of_agent(enum event_type type, enum severity severity, const char *
 void		 work(struct engine *e, struct moment now);
 /* To be looked at with the next work(); `arg` is the engine. */
 void		 mac_changed(void *arg, struct mac mac);
+/* The same for all addresses that the neighbours of `sw` have. */
 void		 neighbours_changed(struct engine *e, const struct sw *sw);
+/* For net_table_set(): tells mac_changed() and detect_address(). */
 struct net_listener listener(struct engine *e);
 /* New policies or a new registry are in e->conf and e->registry. */
 void		 policies_taken(struct engine *e);
 /* Other ones than were remembered, or it is not known. */
 bool		 policies_differ(struct engine *e);
-void		 policies_remember(struct engine *e);
+void		 policies_remember(struct engine *e);	/* those in force now */
 
 /* engine.c */
 int		 switch_write(struct engine *e, struct sw *sw);	/* in an open change */
 
 /* reports.c */
-void		 reports_free(struct engine *e);
+void		 reports_free(struct engine *e);	/* those that have not ended */
 
 /* answer.c */
-void		 answer_query(struct engine *e, const struct msg_query *q, struct moment now);
+void		 answer_query(struct engine *e, const struct msg_query *q, struct moment now);	/* engine_query() */
+/* Whoever waits for a poll of `sw` is answered. */
 void		 answer_polled(struct engine *e, const struct sw *sw, struct moment now);
+/* Whoever waits for the delivery of this event is answered. */
 void		 answer_delivered(struct engine *e, const char *event_id, const struct msg_delivered *m, struct moment now);
+/* Those who have waited for too long, and listings. Milliseconds until the next. */
 int64_t		 answer_tick(struct engine *e, struct moment now);
-void		 answer_free(struct engine *e);
+void		 answer_free(struct engine *e);		/* nobody is answered any more */
 #endif

@@ -340,6 +340,7 @@ finding_returned(struct engine *e, struct finding *f, struct detection *d, struc
 	}
 	if (place_is_pending(e, f, &d->location, now))
 		return;
+	assert(f->d.presence == PRESENCE_GONE && f->d.announced);
 	d->presence = presence_at(e, &d->location);
 	d->origin = ORIGIN_RETURNED;
 	d->gone_at = (struct wall){ 0 };
@@ -471,6 +472,7 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 {
 	struct detection d = f->d;
 
+	assert(f->at == sw || f->at == NULL);
 	if (d.presence == PRESENCE_GONE || !d.announced || (f->at == NULL && d.location.place.switch_name[0] != '\0'))
 		return;				/* the last: its switch is not configured, nobody looks there */
 	if (is_shown(e, f, sw)) {
@@ -508,6 +510,7 @@ baseline_take(struct engine *e, struct sw *sw, struct moment now)
 	struct finding *next;
 	int rc = change_begin(e);
 
+	assert(sw->baseline_at.us == 0);
 	sw->baseline_at = now.wall;
 	if (rc == 0)
 		rc = switch_write(e, sw);

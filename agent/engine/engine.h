@@ -34,22 +34,29 @@ void		 engine_free(struct engine *e);
 /* A new configuration, taken over: switches come and go, policies are applied to all that is known. */
 void	engine_configure(struct engine *e, struct conf *conf, struct registry *registry, struct moment now);
 
-/* From pollers. `rows` as in MSG_REPORT_ROWS. A report counts when its end has come; a broken or out-of-order one is dropped,
- * counted and asked for again by resync. */
+/* From pollers, in three kinds of pieces. A report counts when its end has come; a broken or out-of-order one is dropped, counted
+ * and asked for again by resync. This begins one; a half one of the same switch is dropped. */
 void	engine_report_begin(struct engine *e, const struct msg_report *r, struct moment now);
+/* Rows as in MSG_REPORT_ROWS, borrowed for the call. */
 void	engine_report_rows(struct engine *e, uint64_t key, bool removed, struct msg_in *rows);
+/* All that follows from the report is decided, and on disk, when this returns. */
 void	engine_report_end(struct engine *e, uint64_t key, struct moment now);
 
+/* How one try of MSG_DELIVER went. */
 void	engine_delivered(struct engine *e, const struct msg_delivered *m, struct moment now);
 /* notify is there (again): what was in flight is tried anew. */
 void	engine_notify_up(struct engine *e, bool up, struct moment now);
+/* A process ended or is back: told to the receivers. */
 void	engine_process(struct engine *e, const struct msg_process *m, struct moment now);
-/* For `status`: how each process is, how the last reload went, what a poller counts. */
+/* For `status`: how each process is. */
 void	engine_role(struct engine *e, const struct msg_role *m);
+/* For `status`: how the last reload went. */
 void	engine_reload(struct engine *e, const struct msg_reload *m);
+/* For `status`: what a poller has counted. */
 void	engine_counters(struct engine *e, unsigned poller, const struct msg_counters *m);
 /* Whoever asks has gone: answers that are being given end. */
 void	engine_views_gone(struct engine *e);
+/* A question of an operator: answered by engine_ops.answer, now or with a later tick. */
 void	engine_query(struct engine *e, const struct msg_query *q, struct moment now);
 
 /* Writes what would wait for the next batch; before engine_free(). */

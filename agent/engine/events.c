@@ -129,6 +129,7 @@ change_event(struct engine *e, struct event *ev, const char *only, struct moment
 	uint64_t row;
 	int rc;
 
+	assert(ev->type != 0 && ev->severity != 0);
 	e->ops->random(e->arg, random, sizeof random);
 	ulid_text(now.wall, random, ev->id);
 	ev->epoch = e->epoch;

@@ -1,5 +1,6 @@
 /* agent/engine/uplink.c: which ports lead to another polled switch. One side's word is not enough where the other end is
  * polled too (threat-model.md D10): a device chooses its own LLDP strings and MAC. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +131,7 @@ is_sure(const struct port *p)
 static void
 port_doubt(struct sw *sw, struct port *p, enum reason why, struct sw *other)
 {
+	assert(sw != other);
 	p->doubted = true;
 	if (p->doubt_of != other) {
 		p->doubt_of = other;

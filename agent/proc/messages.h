@@ -1,5 +1,4 @@
-/* agent/proc/messages.h: every message between our processes: one type, one struct, one encoder, one decoder.
- * Decoders return 0, or -EBADMSG: drop the message, count it, keep running. */
+/* agent/proc/messages.h: every message between our processes: one type, one struct, one encoder, one decoder. */
 #ifndef CAMTRAPD_MESSAGES_H
 #define CAMTRAPD_MESSAGES_H
 #include <stdbool.h>
@@ -114,24 +113,18 @@ struct msg_query {
 };
 
 /* Encoders append to `b`; decoders want the whole body and fill `m` (which holds rubbish after an error). */
-void	msg_peer_encode(struct buf *b, const struct msg_peer *m);
-int	msg_peer_decode(struct msg_in *in, struct msg_peer *m);
-void	msg_process_encode(struct buf *b, const struct msg_process *m);
-int	msg_process_decode(struct msg_in *in, struct msg_process *m);
-void	msg_reload_encode(struct buf *b, const struct msg_reload *m);
-int	msg_reload_decode(struct msg_in *in, struct msg_reload *m);
-void	msg_role_encode(struct buf *b, const struct msg_role *m);
-int	msg_role_decode(struct msg_in *in, struct msg_role *m);
-void	msg_report_encode(struct buf *b, const struct msg_report *m);
-int	msg_report_decode(struct msg_in *in, struct msg_report *m);
-void	msg_counters_encode(struct buf *b, const struct msg_counters *m);
-int	msg_counters_decode(struct msg_in *in, struct msg_counters *m);
-void	msg_deliver_encode(struct buf *b, const struct msg_deliver *m);
-int	msg_deliver_decode(struct msg_in *in, struct msg_deliver *m);
-void	msg_delivered_encode(struct buf *b, const struct msg_delivered *m);
-int	msg_delivered_decode(struct msg_in *in, struct msg_delivered *m);
-void	msg_identity_encode(struct buf *b, const struct msg_identity *m);
-int	msg_identity_decode(struct msg_in *in, struct msg_identity *m);
-void	msg_query_encode(struct buf *b, const struct msg_query *m);
-int	msg_query_decode(struct msg_in *in, struct msg_query *m);
+/* Each message has an encoder, and a decoder that returns 0, or -EBADMSG: drop the message, count it, keep running. */
+#define MESSAGE(name)								\
+	void	name##_encode(struct buf *b, const struct name *m);		\
+	int	name##_decode(struct msg_in *in, struct name *m)
+MESSAGE(msg_peer);
+MESSAGE(msg_process);
+MESSAGE(msg_reload);
+MESSAGE(msg_role);
+MESSAGE(msg_report);
+MESSAGE(msg_counters);
+MESSAGE(msg_deliver);
+MESSAGE(msg_delivered);
+MESSAGE(msg_identity);
+MESSAGE(msg_query);
 #endif
