@@ -1,9 +1,12 @@
 /* agent/main.c: camtrapd(8): the options, the configuration, and which process this is. No domain logic. */
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/num.h"
@@ -36,13 +39,55 @@ complain(void *arg, const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
+/* What the configuration names and start needs, but no line of it can be blamed for. How many mistakes. */
+static size_t
+surroundings_check(const struct conf *c, conf_complain *say, conf_complain *warn, void *arg)
+{
+	const char *const dirs[][2] = { { "state_dir", c->state_dir }, { "run_dir", c->run_dir } };
+	size_t missing = 0, wrong = 0;
+	char line[1024];
+
+	for (size_t i = 0; i < c->registry.n; i++) {
+		if (access(c->registry.v[i], R_OK) == 0)
+			continue;
+		missing++;
+		snprintf(line, sizeof line, "%s: agent.registry: %s: %s", c->path, c->registry.v[i], strerror(errno));
+		warn(arg, line);
+	}
+	if (missing == c->registry.n) {
+		snprintf(line, sizeof line, "%s: agent.registry: not one file can be read, so no maker would be recognised "
+		    "(the packages ieee-data and libwireshark-data have them)", c->path);
+		say(arg, line);
+		wrong++;
+	}
+	for (size_t i = 0; i < nitems(dirs); i++) {
+		if (faccessat(AT_FDCWD, dirs[i][1], R_OK | W_OK | X_OK, AT_EACCESS) == 0 || errno == ENOENT)
+			continue;			/* start makes it */
+		snprintf(line, sizeof line, "%s: agent.%s: %s: %s", c->path, dirs[i][0], dirs[i][1], strerror(errno));
+		say(arg, line);
+		wrong++;
+	}
+	return wrong;
+}
+
+static void
+complain_softly(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "warning: %s\n", line);
+}
+
 static struct conf *
 load(const char *path)
 {
 	struct conf *c = conf_load(path, complain, NULL);
 
 	for (size_t i = 0; c != NULL && i < c->warnings.n; i++)
-		fprintf(stderr, "warning: %s\n", c->warnings.v[i]);
+		complain_softly(NULL, c->warnings.v[i]);
+	if (c != NULL && surroundings_check(c, complain, complain_softly, NULL) > 0) {
+		conf_free(c);
+		c = NULL;
+	}
 	return c;
 }
 
@@ -58,6 +103,13 @@ mistake_logged(void *arg, const char *line)
 	log_error("%s", line);
 }
 
+static void
+warning_logged(void *arg, const char *line)
+{
+	(void)arg;
+	log_warnx("%s", line);
+}
+
 static struct conf *
 reload(const char *path, char *why, size_t size)
 {
@@ -66,6 +118,10 @@ reload(const char *path, char *why, size_t size)
 
 	for (size_t i = 0; c != NULL && i < c->warnings.n; i++)
 		log_warnx("%s", c->warnings.v[i]);
+	if (c != NULL && surroundings_check(c, mistake_logged, warning_logged, &m) > 0) {
+		conf_free(c);
+		c = NULL;
+	}
 	if (m.n > 1)
 		snprintf(why, size, "%s (and %zu more)", m.first, m.n - 1);
 	else if (m.n == 1)
@@ -165,6 +221,10 @@ main(int argc, char **argv)
 		if (dump)
 			conf_dump(c, stdout);
 		conf_free(c);
+		if (fflush(stdout) != 0) {
+			perror("camtrapd: the print is not whole");
+			return 1;
+		}
 		return 0;
 	}
 	if (rights_parent(c->state_dir, c->run_dir) < 0) {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,15 @@
 #define FILE_MAX	(64u << 20)
 #define INCLUDE_DEPTH	10
 
+/* root, ourselves, or the user that the daemon is: root's camtrapctl reads the configuration of a daemon that is not root. */
+static bool
+is_trusted(uid_t owner)
+{
+	const struct passwd *pw = owner != 0 && owner != geteuid() ? getpwnam(CAMTRAPD_USER) : NULL;
+
+	return owner == 0 || owner == geteuid() || (pw != NULL && owner == pw->pw_uid);
+}
+
 int
 load_open(const struct where *w, const char *path, bool secret)
 {
@@ -28,7 +38,7 @@ load_open(const struct where *w, const char *path, bool secret)
 		mistake(w, "%s: %s", path, strerror(errno));
 	} else if (!S_ISREG(st.st_mode)) {
 		mistake(w, "%s: %s", path, S_ISDIR(st.st_mode) ? strerror(EISDIR) : "not a regular file");
-	} else if (secret && st.st_uid != 0 && st.st_uid != geteuid()) {
+	} else if (secret && !is_trusted(st.st_uid)) {
 		mistake(w, "%s: holds a secret and must be owned by root or by user %u, not %u", path, (unsigned)geteuid(), (unsigned)st.st_uid);
 	} else if (secret && (st.st_mode & 007) != 0) {
 		mistake(w, "%s: holds a secret and others may use it (mode %04o); chmod 0640", path, (unsigned)(st.st_mode & 07777));
@@ -122,7 +132,7 @@ is_too_big(const char *number, size_t n, long long *wrapped)
 	v = strtoll(digits, &end, hex ? 16 : 10);
 	if (*end != '\0')
 		return false;			/* a syntax error, libconfig's to tell */
-	/* libconfig 1.5, lib/scanner.l: atoi() and atoll(), strtoul() and its own loop for hexadecimal numbers. */
+	/* libconfig 1.5, lib/scanner.l: its conversions to int and long long, strtoul() and its own loop for hexadecimal numbers. */
 	*wrapped = is_long ? (hex ? (long long)strtoull(digits, NULL, 16) : v) : (int32_t)(hex ? strtoull(digits, NULL, 16) : (unsigned long long)v);
 	return errno == ERANGE || (!is_long && (v > INT32_MAX || v < INT32_MIN));
 }
@@ -140,7 +150,7 @@ include_is_ours(const struct where *w, const char *name, const char *path)
 	if (real != NULL && folder != NULL && (strncmp(real, folder, n) != 0 || (real[n] != '/' && n > 1))) {
 		mistake(w, "\"%s\" leads to %s, which is not below the configuration's folder", name, real);
 		ok = false;
-	} else if (real != NULL && stat(real, &st) == 0 && st.st_uid != 0 && st.st_uid != geteuid()) {
+	} else if (real != NULL && stat(real, &st) == 0 && !is_trusted(st.st_uid)) {
 		mistake(w, "%s: must be owned by root or by user %u, not %u", path, (unsigned)geteuid(), (unsigned)st.st_uid);
 		ok = false;
 	}

@@ -84,7 +84,7 @@ conf_received(int fd)
 	rc = child.ops->configure(child.arg, p, (size_t)st.st_size);
 	munmap(p, (size_t)st.st_size);
 	if (rc < 0) {
-		child_leave(rc == -EPROTO ? 78 : 1);
+		child_leave(rc == -EPROTO ? 78 : rc == -EBUSY ? 75 : 1);
 		return;
 	}
 	if (!child.tried_filter)

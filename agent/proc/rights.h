@@ -8,7 +8,7 @@
 
 #include "proc/messages.h"
 
-#define RIGHTS_USER "_camtrapd"
+#define RIGHTS_USER CAMTRAPD_USER
 
 /* The configuration is to be read with the rights that read it again at a reload: as root, takes on the service user until
  * rights_parent(). True: it did. False: not root, or no such user. */

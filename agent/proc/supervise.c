@@ -377,8 +377,8 @@ kid_spawn(struct kid *k)
 		rc = 0;
 	}
 	close(pair[1]);
-	if (rc == 0 && k->role->peer == PEER_VIEWS && parent.control >= 0)
-		rc = chan_put_fd(k->chan, MSG_LISTEN, NULL, parent.control);
+	if (rc == 0 && k->role->peer == PEER_VIEWS && parent.control >= 0 && chan_put_fd(k->chan, MSG_LISTEN, NULL, parent.control) < 0)
+		kid_kill(k, "cannot be given the control socket");
 	if (rc == 0)
 		conf_send(k, conf);
 	else
@@ -451,10 +451,10 @@ kid_ended(struct kid *k, int status)
 	k->since = wall_now();
 	if (parent.stopping)
 		return;
-	/* A database of a newer version. Nobody else's word stops the daemon: who reads the network may have been taken over. */
-	if (k == engine_kid() && WIFEXITED(status) && WEXITSTATUS(status) == 78) {
+	/* A database of a newer version, or (75) one that another daemon has. Nobody else's word stops the daemon: who reads the network may have been taken over. */
+	if (k == engine_kid() && WIFEXITED(status) && (WEXITSTATUS(status) == 78 || (WEXITSTATUS(status) == 75 && !parent.said_ready))) {
 		log_error("%s cannot work with what is configured; stopping", k->name);
-		parent.status = 78;
+		parent.status = WEXITSTATUS(status) == 78 ? 78 : 1;
 		raise(SIGTERM);
 		return;
 	}
