@@ -10,7 +10,7 @@
 static size_t
 home_of(const struct map *m, uint64_t key)
 {
-	key *= 0x9e3779b97f4a7c15u;
+	key = (key ^ m->seed) * 0x9e3779b97f4a7c15u;
 	return (size_t)(key ^ key >> 32) & (m->size - 1);
 }
 
@@ -29,7 +29,7 @@ void
 map_free(struct map *m)
 {
 	free(m->slots);
-	*m = (struct map){ 0 };
+	*m = (struct map){ .seed = m->seed };
 }
 
 void *
@@ -41,7 +41,7 @@ map_get(const struct map *m, uint64_t key)
 static int
 map_grow(struct map *m)
 {
-	struct map more = { .size = m->size == 0 ? SIZE_FIRST : m->size * 2, .count = m->count };
+	struct map more = { .size = m->size == 0 ? SIZE_FIRST : m->size * 2, .count = m->count, .seed = m->seed };
 
 	if ((more.slots = calloc(more.size, sizeof *more.slots)) == NULL)
 		return -ENOMEM;

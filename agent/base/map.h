@@ -11,6 +11,7 @@ struct map_slot { uint64_t key; void *value; };	/* value NULL: free */
 struct map {
 	struct map_slot	*slots;
 	size_t		 size, count;	/* size: 0 or a power of two */
+	uint64_t	 seed;		/* where keys come from strangers: a secret of this run, set before the first put */
 };
 
 void	 map_free(struct map *m);	/* the table, not the values; and makes it empty */

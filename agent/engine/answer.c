@@ -75,6 +75,7 @@ wait_for(struct engine *e, const struct msg_query *q, int64_t ms, uint64_t key, 
 	w->key = key;
 	text_cut(w->event_id, sizeof w->event_id, event_id);
 	w->asked = now.mono;
+	w->asked_wall = now.wall;
 	w->until = mono_add(now.mono, ms);
 	w->next = e->waiting;
 	e->waiting = w;
@@ -133,10 +134,10 @@ waiting_done(struct waiting **p)
 }
 
 void
-answer_polled(struct engine *e, const struct sw *sw, struct moment now)
+answer_polled(struct engine *e, const struct sw *sw, struct wall started, struct moment now)
 {
 	for (struct waiting **p = &e->waiting; *p != NULL;) {
-		if ((*p)->key != sw->key) {
+		if ((*p)->key != sw->key || started.us < (*p)->asked_wall.us) {
 			p = &(*p)->next;
 			continue;
 		}

@@ -12,12 +12,13 @@
 
 #define META "conflicts"
 #define MAX 100000
+#define PER_SWITCH 16
 
-static struct told_conflict *
-conflict_of(struct engine *e, const struct sw *sw, const struct port *p)
+static const struct told_conflict *
+conflict_of(const struct engine *e, const struct sw *sw, const struct port *p)
 {
 	for (size_t i = 0; i < e->n_conflicts; i++) {
-		struct told_conflict *c = &e->conflicts[i];
+		const struct told_conflict *c = &e->conflicts[i];
 
 		if (c->key == sw->key && c->if_index == p->if_index)
 			return c;
@@ -79,36 +80,75 @@ only_station(const struct sw *sw, const struct port *p)
 }
 
 static void
-conflict_tell(struct engine *e, const struct sw *sw, const struct port *p, struct moment now)
+event_of_conflict(const struct engine *e, const struct sw *sw, const struct port *p, struct event *ev)
 {
-	struct told_conflict *c = conflict_of(e, sw, p);
 	const char *whom = p->towards != NULL ? p->towards->name : "a polled switch";
+
+	event_of_switch(e, sw, EVENT_CONFLICT, ev);
+	ev->if_index = p->if_index;
+	memcpy(ev->port, p->name, sizeof ev->port);
+	memcpy(ev->alias, p->alias, sizeof ev->alias);
+	ev->mac = only_station(sw, p);
+	ev->verdict = VERDICT_ACCESS;
+	text_cut(ev->reason, sizeof ev->reason, reason_word(p->why));
+	text_printf(ev->evidence, sizeof ev->evidence, "conflict: a device there %s %s, which does not agree",
+	    p->why == REASON_CONFLICT_MAC ? "uses an address of" : "says by LLDP or CDP that it is", whom);
+	text_printf(ev->text, sizeof ev->text, "%s %s: a device claims to be %s, which does not agree", sw->name, p->name, whom);
+}
+
+/* A new one in the open change; the first few of a switch are told, a liar's many are counted. */
+static int
+conflict_add(struct engine *e, const struct sw *sw, const struct port *p, struct moment now)
+{
+	size_t of_switch = 0;
 	struct event ev;
 	int rc;
 
-	if (c != NULL) {
-		c->still = true;
+	for (size_t i = 0; i < e->n_conflicts; i++)
+		of_switch += e->conflicts[i].key == sw->key;
+	if ((rc = array_grow((void **)&e->conflicts, e->n_conflicts, &e->cap_conflicts, sizeof *e->conflicts)) < 0)
+		return rc;
+	e->conflicts[e->n_conflicts++] = (struct told_conflict){ sw->key, p->if_index, true };
+	if (of_switch >= PER_SWITCH) {
+		e->counters[CNT_CONFLICTS_UNTOLD]++;
+		return 0;
+	}
+	event_of_conflict(e, sw, p, &ev);
+	return change_event(e, &ev, NULL, now);
+}
+
+/* All new ones with the list that says they were told, in one change. */
+static void
+conflicts_add(struct engine *e, struct moment now)
+{
+	size_t before = e->n_conflicts;
+	bool begun = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < e->net.n_switches && rc == 0; i++) {
+		const struct sw *sw = e->net.switches[i];
+
+		for (size_t k = 0; k < sw->n_ports && rc == 0; k++) {
+			const struct port *p = &sw->ports[k];
+
+			if ((p->why != REASON_CONFLICT_NEIGHBOUR && p->why != REASON_CONFLICT_MAC) || conflict_of(e, sw, p) != NULL ||
+			    e->n_conflicts >= MAX)
+				continue;
+			if (!begun)
+				rc = change_begin(e);
+			begun = true;
+			if (rc == 0)
+				rc = conflict_add(e, sw, p, now);
+		}
+	}
+	if (!begun)
 		return;
+	if (rc == 0)
+		rc = conflicts_save(e);
+	if (change_end(e, rc, event_word(EVENT_CONFLICT), now) < 0) {
+		e->n_conflicts = before;
+		e->conflicts_owed = true;
 	}
-	event_of_switch(e, sw, EVENT_CONFLICT, &ev);
-	ev.if_index = p->if_index;
-	memcpy(ev.port, p->name, sizeof ev.port);
-	memcpy(ev.alias, p->alias, sizeof ev.alias);
-	ev.mac = only_station(sw, p);
-	ev.verdict = VERDICT_ACCESS;
-	text_printf(ev.reason, sizeof ev.reason, "%s", reason_word(p->why));
-	text_printf(ev.evidence, sizeof ev.evidence, "conflict: a device there %s %s, which does not agree",
-	    p->why == REASON_CONFLICT_MAC ? "uses an address of" : "says by LLDP or CDP that it is", whom);
-	text_printf(ev.text, sizeof ev.text, "%s %s: a device claims to be %s, which does not agree", sw->name, p->name, whom);
-	if ((rc = array_grow((void **)&e->conflicts, e->n_conflicts, &e->cap_conflicts, sizeof *e->conflicts)) == 0 &&
-	    (rc = change_begin(e)) == 0) {
-		e->conflicts[e->n_conflicts++] = (struct told_conflict){ sw->key, p->if_index, true };
-		if ((rc = conflicts_save(e)) == 0)
-			rc = change_event(e, &ev, NULL, now);
-		if ((rc = change_end(e, rc, event_word(ev.type), now)) < 0)
-			e->n_conflicts--;
-	}
-	e->conflicts_owed = e->conflicts_owed || rc < 0;
 }
 
 /* Those that ended may be told again when they come back. Written by itself: when that fails, the next end writes it, too. */
@@ -137,20 +177,13 @@ void
 conflicts_tell(struct engine *e, struct moment now)
 {
 	e->conflicts_owed = false;
-	for (size_t i = 0; i < e->n_conflicts; i++)
-		e->conflicts[i].still = false;
-	for (size_t i = 0; i < e->net.n_switches; i++) {
-		const struct sw *sw = e->net.switches[i];
+	for (size_t i = 0; i < e->n_conflicts; i++) {
+		const struct sw *sw = net_switch(&e->net, e->conflicts[i].key);
+		const struct port *p = sw != NULL ? sw_port(sw, e->conflicts[i].if_index) : NULL;
 
-		for (size_t k = 0; k < sw->n_ports; k++) {
-			const struct port *p = &sw->ports[k];
-			struct told_conflict *c;
-
-			if (p->why == REASON_CONFLICT_NEIGHBOUR || p->why == REASON_CONFLICT_MAC)
-				conflict_tell(e, sw, p, now);
-			else if (p->doubted && (c = conflict_of(e, sw, p)) != NULL)
-				c->still = true;	/* after a restart, until both ends were read again */
-		}
+		/* After a restart it is in doubt until both ends were read again. */
+		e->conflicts[i].still = p != NULL && (p->doubted || p->why == REASON_CONFLICT_NEIGHBOUR || p->why == REASON_CONFLICT_MAC);
 	}
+	conflicts_add(e, now);
 	conflicts_forget(e);
 }

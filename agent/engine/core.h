@@ -17,6 +17,11 @@ struct finding {
 	struct mono	 shown;		/* when its place showed it last */
 	int64_t		 gone_since;	/* the newest table when it was found to be gone; 0: before this run */
 	bool		 dirty;		/* changed without an event: to be written with the next batch */
+	bool		 unlist_owed;	/* no policy is about it, and that could not be written yet */
+	uint64_t	 made;		/* its place in the order of findings and baselines; 0: in an earlier run */
+	struct mono	 moves_from;	/* the window in which its moves are counted */
+	uint32_t	 moves;
+	bool		 move_owed;	/* it moved on without being told */
 	struct sw	*at;		/* whose list it is in; NULL: engine.nowhere */
 	struct finding	*next_at;
 };
@@ -37,9 +42,13 @@ struct waiting {
 	uint64_t	 key;		/* poll: the switch */
 	char		 event_id[ULID_TEXT];	/* test */
 	struct mono	 until, asked;
+	struct wall	 asked_wall;	/* a poll that began before the order is not the one ordered */
 };
 
 #define ROLES_MAX 24
+
+enum engine_counter { CNT_REPORTS, CNT_REPORTS_DROPPED, CNT_RESYNCS, CNT_EVENTS, CNT_STORE_FAILURES, CNT_FLOODED, CNT_POLLS_ASKED,
+	CNT_EVENTS_DROPPED, CNT_FINDINGS_REFUSED, CNT_MOVES_DAMPED, CNT_CONFLICTS_UNTOLD, CNT_N };
 
 struct engine {
 	struct conf		*conf;
@@ -48,10 +57,12 @@ struct engine {
 	const struct engine_ops	*ops;
 	void			*arg;
 	uint32_t		 epoch;
+	uint64_t		 order;		/* counts findings and baselines: which was first does not depend on a clock */
 	struct net		 net;
 	struct outbox		*outbox;
 	struct finding		**findings;	/* in order of their making */
 	size_t			 n_findings, cap_findings;
+	struct mono		 nowhere_at;	/* when they were last looked at */
 	struct finding		*nowhere;	/* those whose place names no polled switch */
 	struct map		 by_mac;	/* findings */
 	struct map		 by_block;	/* organisation of the registry to whether some policy is about it (detect.c) */
@@ -63,6 +74,7 @@ struct engine {
 	bool			 all_stale;	/* the policies or the registry changed: everything known is looked at again */
 	bool			 conflicts_owed;	/* one could not be written: tried again */
 	bool			 summaries_owed;	/* there may be findings that a summary or a macFlood still has to count */
+	bool			 polled_owed;	/* some switch has */
 	bool			 prefix_rules;	/* the policies have rules about address blocks of the operator's own */
 	bool			 swept;		/* every configured switch was asked once */
 	enum { POLICY_SAME, POLICY_SINCE_LAST_RUN, POLICY_NOW } policy;	/* why a device may be found that was there before */
@@ -70,6 +82,10 @@ struct engine {
 	struct flood		 floods[FLOODS_MAX];
 	struct told_conflict	*conflicts;
 	size_t			 n_conflicts, cap_conflicts;
+	struct event		*owed_events;	/* about ourselves, that could not be written yet */
+	size_t			 n_owed_events, cap_owed_events;
+	struct mono		 owed_at;
+	char			 state_lost[256];	/* where a broken database was moved; "": none, or told */
 	struct waiting		*waiting;
 	struct listing		*listings;	/* answers being given (find.c) */
 	struct msg_role		roles[ROLES_MAX];	/* as the parent last said */
@@ -81,12 +97,11 @@ struct engine {
 	struct mono		 started, heartbeat_at, batch_at, prune_at;
 	struct wall		 started_wall, last_complete_sweep;
 	bool			 store_ok;
-	uint64_t		 counters[8];
+	uint64_t		 counters[CNT_N];
 	uint64_t		 latency_ms[256];	/* the latest, seen → acknowledged */
 	uint32_t		 n_latency;
 };
 
-enum engine_counter { CNT_REPORTS, CNT_REPORTS_DROPPED, CNT_RESYNCS, CNT_EVENTS, CNT_STORE_FAILURES, CNT_FLOODED, CNT_POLLS_ASKED };
 
 /* detect.c */
 /* Looks at one MAC again: is it restricted, where is it, is there something to tell. */
@@ -101,6 +116,8 @@ void		 detect_reachability(struct engine *e, struct sw *sw, struct moment now);
 void		 detect_address(struct engine *e, struct mac mac, const struct ip *ip);
 /* The switch is not configured any more: what hangs there cannot be asked for. */
 void		 detect_forget(struct engine *e, struct sw *sw);
+/* What was to be part of a number is told by an event of its own. */
+void		 detect_tell_singly(struct engine *e, struct finding *f, struct moment now);
 /* Held findings whose time has come, summaries owed. Milliseconds until the next. */
 int64_t		 detect_tick(struct engine *e, struct moment now);
 
@@ -117,8 +134,10 @@ bool		 is_quiet(const struct engine *e, const struct detection *d);
 bool		 is_placed(const struct location *l);	/* on a port, alone or shared */
 
 /* summary.c */
-/* False: the port had its eight single alarms in this minute; a macFlood will count this one. */
-bool		 port_may_alarm(struct engine *e, const struct finding *f, struct moment now);
+/* False: the port had its eight single alarms in this minute; a macFlood will count what comes now. */
+bool		 port_may_alarm(struct engine *e, const struct place *at, struct moment now);
+/* A detection there is on disk: told singly, or left to the macFlood. */
+void		 port_alarmed(struct engine *e, const struct place *at, bool singly, struct moment now);
 /* Tells what is owed. Milliseconds until more may be. */
 int64_t		 summaries_tell(struct engine *e, struct moment now);
 /* The one of `sw`, unless something there is still held. */
@@ -137,6 +156,10 @@ int		 change_detection(struct engine *e, struct detection *d);	/* gives it its i
 int		 change_event(struct engine *e, struct event *ev, const char *only, struct moment now);
 /* `rc`: 0, or what went wrong on the way. `what` is named in the log when it cannot be kept. */
 int		 change_end(struct engine *e, int rc, const char *what, struct moment now);
+/* An event about ourselves: now, or as soon as it can be written; more than 64 waiting are dropped and counted. */
+void		 event_owe(struct engine *e, const struct event *ev, struct moment now);
+/* Those that wait. Milliseconds until they are tried again. */
+int64_t		 owed_events_tell(struct engine *e, struct moment now);
 int		 event_commit(struct engine *e, struct event *ev, const char *only, struct moment now);	/* a change of one event */
 /* *ev about a detection, all but what change_event() fills in. */
 void		 event_of_finding(const struct engine *e, const struct finding *f, enum event_type type, struct event *ev);
@@ -146,8 +169,8 @@ void		 event_of_switch(const struct engine *e, const struct sw *sw, enum event_t
 void		 event_of_agent(enum event_type type, enum severity severity, const char *text, struct event *ev);
 
 /* work.c */
-/* Does what changes have left to do, unless the next pass over all ports has to be waited for. */
-void		 work(struct engine *e, struct moment now);
+/* Does what changes and polls have left to do. False: the next pass over all ports has to be waited for. */
+bool		 work(struct engine *e, struct moment now);
 /* To be looked at with the next work(); `arg` is the engine. */
 void		 mac_changed(void *arg, struct mac mac);
 /* The same for all addresses that the neighbours of `sw` have. */
@@ -164,12 +187,13 @@ void		 policies_remember(struct engine *e);	/* those in force now */
 int		 switch_write(struct engine *e, struct sw *sw);	/* in an open change */
 
 /* reports.c */
+void		 report_forget(struct engine *e, uint64_t key);	/* half a report of a switch that is not configured any more */
 void		 reports_free(struct engine *e);	/* those that have not ended */
 
 /* answer.c */
 void		 answer_query(struct engine *e, const struct msg_query *q, struct moment now);	/* engine_query() */
-/* Whoever waits for a poll of `sw` is answered. */
-void		 answer_polled(struct engine *e, const struct sw *sw, struct moment now);
+/* Whoever waits for a poll of `sw`, and began to wait before this one began, is answered. */
+void		 answer_polled(struct engine *e, const struct sw *sw, struct wall started, struct moment now);
 /* Whoever waits for the delivery of this event is answered. */
 void		 answer_delivered(struct engine *e, const char *event_id, const struct msg_delivered *m, struct moment now);
 /* Those who have waited for too long, and listings. Milliseconds until the next. */

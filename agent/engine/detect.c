@@ -1,6 +1,7 @@
 /* agent/engine/detect.c: the life of a detection: when a MAC is a finding, when it is told, moved, gone and back. Time comes in. */
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -13,6 +14,9 @@
 #define SWEEP_WAIT_MS 30000		/* from then on a single station on its port is told, though some switch was never asked */
 #define HELD_AGAIN_MS 1000
 #define ASK_MAX 16
+#define NOWHERE_MS 30000		/* between two looks at the findings without a place */
+#define MOVES_MAX 4			/* told singly in MOVES_MS: a clone jumps with every poll */
+#define MOVES_MS 600000
 
 /* ---- what the facts say now */
 
@@ -115,7 +119,9 @@ is_worth_a_look(struct engine *e, struct mac mac)
 static bool
 same_place(const struct place *a, const struct place *b)
 {
-	return a->if_index == b->if_index && strcmp(a->switch_name, b->switch_name) == 0;
+	/* A switch that restarts may number its ports anew: the socket in the wall has the same name. */
+	return strcmp(a->switch_name, b->switch_name) == 0 &&
+	    (a->if_index == b->if_index || (a->port[0] != '\0' && strcmp(a->port, b->port) == 0));
 }
 
 /* ---- telling */
@@ -127,13 +133,31 @@ presence_close(struct engine *e, const struct finding *f, struct wall to, int *r
 		*rc = store_presence_put(e->store, f->d.id, &f->d.location.place, f->d.since, to);
 }
 
+/* One of many on its port: the macFlood that counted it stands for what becomes of it, too. */
+static bool
+is_flood_member(const struct engine *e, const struct detection *d)
+{
+	return d->told == TOLD_COUNTED && !is_quiet(e, d);
+}
+
+static bool
+move_may_be_told(struct finding *f, struct moment now)
+{
+	if (f->moves == 0 || mono_since(f->moves_from, now.mono) > MOVES_MS) {
+		f->moves_from = now.mono;
+		f->moves = 0;
+	}
+	return f->moves < MOVES_MAX;
+}
+
 /* Writes `d` with its event; the finding takes `d` over only when that is on disk. A detection that belongs into a summary is
  * written without an event, and owed to it. */
 static void
 tell(struct engine *e, struct finding *f, struct detection *d, enum event_type type, struct moment now)
 {
-	bool first = type == EVENT_DEVICE_DETECTED;
-	bool quiet = first && (is_quiet(e, d) || !port_may_alarm(e, &(struct finding){ .d = *d }, now));
+	bool first = type == EVENT_DEVICE_DETECTED, member = !first && is_flood_member(e, &f->d);
+	bool stock = first && is_quiet(e, d), quiet = stock || member || (first && !port_may_alarm(e, &d->location.place, now)) ||
+	    (type == EVENT_DEVICE_MOVED && !move_may_be_told(f, now));
 	struct finding next = *f;
 	struct event ev;
 	int rc = change_begin(e);
@@ -156,6 +180,13 @@ tell(struct engine *e, struct finding *f, struct detection *d, enum event_type t
 		f->held_until = mono_add(now.mono, HELD_AGAIN_MS);
 		return;
 	}
+	if (type == EVENT_DEVICE_MOVED) {
+		f->moves += !quiet;
+		f->move_owed = quiet && !member;
+		e->counters[CNT_MOVES_DAMPED] += f->move_owed;
+	}
+	if (first && !stock)
+		port_alarmed(e, &d->location.place, !quiet, now);
 	finding_take(e, f, d);
 	f->held = f->dirty = false;
 	e->summaries_owed = e->summaries_owed || d->told == TOLD_NOT;
@@ -189,16 +220,16 @@ place_is_pending(struct engine *e, struct finding *f, const struct location *l, 
 }
 
 static enum origin
-origin_of(const struct engine *e, const struct detection *d)
+origin_of(const struct engine *e, const struct finding *f, const struct detection *d)
 {
 	const struct sw *sw = net_switch_named(&e->net, d->location.place.switch_name);
 
-	if (d->origin == ORIGIN_POLICY)
-		return ORIGIN_POLICY;
+	if (d->origin == ORIGIN_POLICY || d->origin == ORIGIN_EXISTING)
+		return d->origin;
 	/* Where no place is known there is no baseline to hold it against: new, unless nothing has been read before. */
 	if (sw == NULL)
 		return e->swept ? ORIGIN_NEW : ORIGIN_EXISTING;
-	return sw->baseline_at.us == 0 || d->first_seen.us <= sw->baseline_at.us ? ORIGIN_EXISTING : ORIGIN_NEW;
+	return sw->baseline_at.us == 0 || f->made < sw->baseline_order ? ORIGIN_EXISTING : ORIGIN_NEW;
 }
 
 /* It was there before the policy or the registry that it falls under now. */
@@ -226,10 +257,8 @@ finding_new(struct engine *e, struct detection *d, struct moment now)
 	if (is_brought_up_by_policy(e, d->mac))
 		d->origin = ORIGIN_POLICY;
 	address_known(&e->net, d->mac, &d->ip);
-	if ((f = finding_add(e, d, now)) == NULL) {
-		e->all_stale = true;		/* looked at again */
-		return NULL;
-	}
+	if ((f = finding_add(e, d, now)) == NULL)
+		return NULL;			/* counted, or out of memory: looked at again when something about it changes */
 	f->held = true;
 	f->held_until = mono_add(now.mono, HOLD_MS);
 	f->seen_at = now.wall;
@@ -247,7 +276,7 @@ finding_announce(struct engine *e, struct finding *f, struct detection *d, struc
 		finding_take(e, f, d);
 		return;
 	}
-	d->origin = origin_of(e, d);
+	d->origin = origin_of(e, f, d);
 	d->severity = severity_of(e, d);
 	tell(e, f, d, EVENT_DEVICE_DETECTED, now);
 }
@@ -414,7 +443,9 @@ finding_unlisted(struct engine *e, struct finding *f, struct moment now)
 {
 	struct detection d = f->d;
 
-	if (e->policy == POLICY_SAME || !d.announced || d.handling == HANDLING_REMOVED ||
+	if (!d.announced || d.handling == HANDLING_REMOVED)
+		f->held = false;		/* nobody has heard of it, or all have */
+	if (!d.announced || d.handling == HANDLING_REMOVED || (e->policy == POLICY_SAME && !f->unlist_owed) ||
 	    (registry_lookup(e->registry, d.mac).organisation == NULL && !mac_is_local(d.mac)))
 		return;
 	d.policies[0] = '\0';
@@ -422,7 +453,9 @@ finding_unlisted(struct engine *e, struct finding *f, struct moment now)
 	d.severity = SEVERITY_INFO;
 	text_cut(d.handled_by, sizeof d.handled_by, "policy");
 	text_cut(d.handled_why, sizeof d.handled_why, "no policy in force is about it");
+	f->unlist_owed = true;			/* until it is on disk; tell() holds it for another try */
 	tell(e, f, &d, EVENT_DEVICE_HANDLED, now);
+	f->unlist_owed = f->held;
 }
 
 void
@@ -460,8 +493,10 @@ is_shown(const struct engine *e, const struct finding *f, const struct sw *sw)
 	struct location l;
 
 	for (uint32_t i = 0; st != NULL && i < st->n; i++)
-		if (st->seen[i].sw == sw && st->seen[i].if_index == f->d.location.place.if_index)
+		if (f->at == NULL || (st->seen[i].sw == sw && st->seen[i].if_index == f->d.location.place.if_index))
 			return true;
+	if (f->at == NULL)			/* no place: anything that shows it will do */
+		return map_get(&e->net.heard, mac_u64(f->d.mac)) != NULL;
 	locate(&e->net, f->d.mac, &l);	/* a place that a neighbour table names, or none at all */
 	return l.reason != REASON_NOT_SEEN && (same_place(&l.place, &f->d.location.place) || !is_placed(&f->d.location));
 }
@@ -508,19 +543,42 @@ static void
 baseline_take(struct engine *e, struct sw *sw, struct moment now)
 {
 	struct finding *next;
-	int rc = change_begin(e);
+	size_t n = 0, k = 0;
+	uint32_t *ids;
+	int rc;
 
 	assert(sw->baseline_at.us == 0);
+	for (struct finding *f = sw->findings; f != NULL; f = f->next_at)
+		n++;
+	if ((ids = calloc(n + 1, sizeof *ids)) == NULL)
+		return;				/* with its next poll */
+	rc = change_begin(e);
 	sw->baseline_at = now.wall;
 	if (rc == 0)
 		rc = switch_write(e, sw);
-	for (struct finding *f = sw->findings; f != NULL && rc == 0; f = f->next_at)
-		if (!f->d.announced)
-			rc = change_detection(e, &f->d);
+	for (struct finding *f = sw->findings; f != NULL && rc == 0; f = f->next_at, k++) {
+		struct detection d = f->d;
+
+		ids[k] = d.id;
+		if (d.announced)
+			continue;
+		d.origin = d.origin == ORIGIN_POLICY ? ORIGIN_POLICY : ORIGIN_EXISTING;
+		rc = change_detection(e, &d);
+		ids[k] = d.id;
+	}
 	if (change_end(e, rc, "the baseline of a switch", now) < 0) {
 		sw->baseline_at = (struct wall){ 0 };
+		free(ids);
 		return;				/* with its next poll */
 	}
+	sw->baseline_order = ++e->order;
+	k = 0;
+	for (struct finding *f = sw->findings; f != NULL; f = f->next_at, k++) {
+		f->d.id = ids[k];
+		if (!f->d.announced && f->d.origin != ORIGIN_POLICY)
+			f->d.origin = ORIGIN_EXISTING;
+	}
+	free(ids);
 	for (struct finding *f = sw->findings; f != NULL; f = next) {
 		next = f->next_at;		/* it may leave the list */
 		if (f->held)
@@ -537,9 +595,12 @@ detect_polled(struct engine *e, struct sw *sw, bool complete, struct moment now)
 		next = f->next_at;
 		absence(e, f, sw, now);
 	}
-	for (struct finding *f = complete ? e->nowhere : NULL; f != NULL; f = next) {
-		next = f->next_at;
-		absence(e, f, sw, now);
+	if (complete && mono_since(e->nowhere_at, now.mono) >= NOWHERE_MS) {
+		e->nowhere_at = now.mono;
+		for (struct finding *f = e->nowhere; f != NULL; f = next) {
+			next = f->next_at;
+			absence(e, f, sw, now);
+		}
 	}
 	if (sw->baseline_at.us == 0 && e->swept && (sw->complete_polls > 0 || sw->polls >= 3)) {
 		baseline_take(e, sw, now);
@@ -584,7 +645,7 @@ stale_set(struct sw *sw, bool stale)
 		if (f->d.presence == PRESENCE_GONE)
 			continue;
 		count++;
-		f->dirty = f->dirty || f->d.presence != p;
+		f->dirty = f->dirty || (f->d.announced && f->d.presence != p);
 		f->d.presence = p;
 	}
 	return count;
@@ -634,6 +695,25 @@ detect_address(struct engine *e, struct mac mac, const struct ip *ip)
 	f->dirty = f->dirty || f->d.announced;
 }
 
+void
+detect_tell_singly(struct engine *e, struct finding *f, struct moment now)
+{
+	struct detection d = f->d;
+
+	tell(e, f, &d, EVENT_DEVICE_DETECTED, now);
+}
+
+/* It has jumped about untold: where it is now. */
+static void
+move_tell(struct engine *e, struct finding *f, struct moment now)
+{
+	struct detection d = f->d;
+
+	f->move_owed = false;
+	if (d.presence != PRESENCE_GONE)
+		tell(e, f, &d, EVENT_DEVICE_MOVED, now);
+}
+
 int64_t
 detect_tick(struct engine *e, struct moment now)
 {
@@ -643,6 +723,8 @@ detect_tick(struct engine *e, struct moment now)
 		struct finding *f = e->findings[i];
 		int64_t ms;
 
+		if (f->move_owed && mono_since(f->moves_from, now.mono) > MOVES_MS)
+			move_tell(e, f, now);
 		if (!f->held)
 			continue;
 		if ((ms = mono_since(now.mono, f->held_until)) <= 0) {

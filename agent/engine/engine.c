@@ -59,6 +59,7 @@ detection_loaded(void *arg, const struct detection *d)
 	if ((f = finding_add(e, d, e->loading)) == NULL)
 		return -ENOMEM;
 	f->held = !d->announced;
+	f->made = 0;
 	e->summaries_owed = e->summaries_owed || (d->announced && d->told == TOLD_NOT);
 	return 0;
 }
@@ -97,6 +98,36 @@ out_load(void *arg, uint64_t row, struct event *out)
 
 static const struct outbox_ops outbox_ops = { out_deliver, out_random, out_load };
 
+/* A database that was lost is owed an alarm until that is on disk (store.h). */
+static int
+state_lost_load(struct engine *e)
+{
+	struct buf b = { 0 };
+	int rc = store_meta_get(e->store, STORE_STATE_LOST, &b);
+
+	if (rc == 0)
+		text_clean(e->state_lost, sizeof e->state_lost, b.p, b.len);
+	buf_free(&b);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static void
+state_lost_tell(struct engine *e, struct moment now)
+{
+	struct event ev;
+	char text[160];
+	int rc;
+
+	if (e->state_lost[0] == '\0')
+		return;
+	text_printf(text, sizeof text, "state lost: the broken database was moved to %s", e->state_lost);
+	event_of_agent(EVENT_AGENT_TROUBLE, SEVERITY_MAJOR, text, &ev);
+	if ((rc = change_begin(e)) == 0 && (rc = store_meta_put(e->store, STORE_STATE_LOST, "", 0)) == 0)
+		rc = change_event(e, &ev, NULL, now);
+	if (change_end(e, rc, "state lost", now) == 0)
+		e->state_lost[0] = '\0';
+}
+
 static bool
 is_precious(void *arg, struct mac mac)
 {
@@ -108,8 +139,6 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
     const struct engine_ops *ops, void *arg, struct moment now)
 {
 	struct engine *e = calloc(1, sizeof *e);
-	struct event ev;
-	char text[160];
 
 	if (e == NULL)
 		return NULL;
@@ -117,6 +146,8 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
 		.started = now.mono, .started_wall = now.wall, .batch_at = now.mono, .heartbeat_at = now.mono,
 		.prune_at = mono_add(now.mono, PRUNE_MS), .store_ok = true, .loading = now, .topology_at = now.mono,
 		.net = { .max_stations = conf->max_stations, .precious = is_precious, .arg = e, .topology_stale = true } };
+	ops->random(arg, (uint8_t *)&e->net.seed, sizeof e->net.seed);
+	e->net.owners.seed = e->net.heard.seed = e->by_mac.seed = e->net.seed;
 	policies_taken(e);
 	if ((e->outbox = outbox_new(&outbox_ops, e)) == NULL)
 		goto fail;
@@ -129,11 +160,9 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
 		goto fail;
 	if (policies_differ(e))
 		e->policy = POLICY_SINCE_LAST_RUN;
-	if (opened->state_lost) {
-		text_printf(text, sizeof text, "state lost: the broken database was moved to %s", opened->moved_to);
-		event_of_agent(EVENT_AGENT_TROUBLE, SEVERITY_MAJOR, text, &ev);
-		event_commit(e, &ev, NULL, now);
-	}
+	if (state_lost_load(e) < 0)
+		goto fail;
+	state_lost_tell(e, now);
 	return e;
 fail:
 	e->conf = NULL;			/* stays the caller's */
@@ -154,6 +183,7 @@ engine_free(struct engine *e)
 	free(e->changed);
 	free(e->conflicts);
 	free(e->pending);
+	free(e->owed_events);
 	map_free(&e->by_mac);
 	map_free(&e->by_block);
 	net_free(&e->net);
@@ -171,6 +201,7 @@ switch_forget(struct engine *e, struct sw *sw)
 		store_rollback(e->store);
 	log_info("%s: no longer configured", sw->name);
 	detect_forget(e, sw);
+	report_forget(e, sw->key);
 	net_switch_remove(&e->net, sw, &l);
 }
 
@@ -238,7 +269,16 @@ engine_process(struct engine *e, const struct msg_process *m, struct moment now)
 
 	text_printf(text, sizeof text, "process %s %s (restart %u)", m->who, m->why, m->restarts);
 	event_of_agent(m->up ? EVENT_AGENT_RECOVERED : EVENT_AGENT_TROUBLE, m->up ? SEVERITY_INFO : SEVERITY_MAJOR, text, &ev);
-	event_commit(e, &ev, NULL, now);
+	event_owe(e, &ev, now);
+}
+
+void
+engine_trouble(struct engine *e, const char *text, struct moment now)
+{
+	struct event ev;
+
+	event_of_agent(EVENT_AGENT_TROUBLE, SEVERITY_MAJOR, text, &ev);
+	event_owe(e, &ev, now);
 }
 
 void
@@ -269,7 +309,7 @@ engine_counters(struct engine *e, unsigned poller, const struct msg_counters *m)
 void
 engine_views_gone(struct engine *e)
 {
-	listings_free(e);
+	answer_free(e);
 }
 
 void
@@ -326,7 +366,7 @@ batch_write(struct engine *e, bool all)
 		if (switch_is_due(e->net.switches[i], all))
 			rc = switch_write(e, e->net.switches[i]);
 	for (size_t i = 0; i < e->n_findings && rc == 0; i++)
-		if (e->findings[i]->dirty)
+		if (e->findings[i]->dirty && e->findings[i]->d.id != 0)
 			rc = store_detection_put(e->store, &e->findings[i]->d);
 	if (rc == 0)
 		rc = store_commit(e->store);
@@ -408,12 +448,12 @@ int64_t
 engine_tick(struct engine *e, struct moment now)
 {
 	int64_t next = 60000;
+	bool decided = true;
 
-	if (e->net.topology_stale || e->all_stale || e->conflicts_owed || e->n_changed > 0) {
-		work(e, now);
-		if (e->net.topology_stale)
-			next = sooner(next, mono_since(now.mono, e->topology_at));
-	}
+	if (e->net.topology_stale || e->all_stale || e->conflicts_owed || e->polled_owed || e->n_changed > 0)
+		decided = work(e, now);
+	if (!decided)
+		next = sooner(next, mono_since(now.mono, e->topology_at));
 	if (mono_since(e->heartbeat_at, now.mono) >= 0)
 		heartbeat(e, now);
 	if (mono_since(e->batch_at, now.mono) >= 0) {
@@ -424,8 +464,12 @@ engine_tick(struct engine *e, struct moment now)
 		prune(e, now);
 		e->prune_at = mono_add(now.mono, PRUNE_MS);
 	}
-	next = sooner(next, detect_tick(e, now));
-	next = sooner(next, summaries_tell(e, now));
+	if (decided) {
+		next = sooner(next, detect_tick(e, now));
+		next = sooner(next, summaries_tell(e, now));
+	}
+	next = sooner(next, owed_events_tell(e, now));
+	state_lost_tell(e, now);
 	next = sooner(next, answer_tick(e, now));
 	next = sooner(next, outbox_tick(e->outbox, now));
 	next = sooner(next, mono_since(now.mono, e->heartbeat_at));

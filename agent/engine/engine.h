@@ -48,6 +48,8 @@ void	engine_delivered(struct engine *e, const struct msg_delivered *m, struct mo
 void	engine_notify_up(struct engine *e, bool up, struct moment now);
 /* A process ended or is back: told to the receivers. */
 void	engine_process(struct engine *e, const struct msg_process *m, struct moment now);
+/* Something around us is not as it should be: told to the receivers. */
+void	engine_trouble(struct engine *e, const char *text, struct moment now);
 /* For `status`: how each process is. */
 void	engine_role(struct engine *e, const struct msg_role *m);
 /* For `status`: how the last reload went. */

@@ -201,3 +201,39 @@ event_commit(struct engine *e, struct event *ev, const char *only, struct moment
 		rc = change_event(e, ev, only, now);
 	return change_end(e, rc, event_word(ev->type), now);
 }
+
+#define OWED_MAX 64
+#define OWED_MS 1000
+
+void
+event_owe(struct engine *e, const struct event *ev, struct moment now)
+{
+	struct event copy = *ev;
+
+	if (e->n_owed_events == 0 && event_commit(e, &copy, NULL, now) == 0)
+		return;
+	if (e->n_owed_events == OWED_MAX ||
+	    array_grow((void **)&e->owed_events, e->n_owed_events, &e->cap_owed_events, sizeof *e->owed_events) < 0) {
+		e->counters[CNT_EVENTS_DROPPED]++;
+		return;
+	}
+	e->owed_events[e->n_owed_events++] = *ev;
+	e->owed_at = mono_add(now.mono, OWED_MS);
+}
+
+int64_t
+owed_events_tell(struct engine *e, struct moment now)
+{
+	size_t done = 0;
+
+	if (e->n_owed_events == 0)
+		return 60000;
+	if (mono_since(e->owed_at, now.mono) < 0)
+		return mono_since(now.mono, e->owed_at);
+	while (done < e->n_owed_events && event_commit(e, &e->owed_events[done], NULL, now) == 0)
+		done++;
+	e->n_owed_events -= done;
+	memmove(e->owed_events, e->owed_events + done, e->n_owed_events * sizeof *e->owed_events);
+	e->owed_at = mono_add(now.mono, OWED_MS);
+	return e->n_owed_events == 0 ? 60000 : OWED_MS;
+}

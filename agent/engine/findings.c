@@ -6,6 +6,9 @@
 #include "base/num.h"
 #include "engine/core.h"
 
+#define FINDINGS_PER_PORT 512
+#define FINDINGS_MAX NET_RESERVE
+
 struct finding *
 finding_of(const struct engine *e, struct mac mac)
 {
@@ -62,12 +65,29 @@ finding_take(struct engine *e, struct finding *f, const struct detection *d)
 	link_to(e, f, at);
 }
 
+/* One port must not fill the memory with addresses that it makes up. */
+static bool
+is_room(struct engine *e, const struct detection *d)
+{
+	const struct sw *at = switch_of(e, d);
+	size_t on_port = 0;
+
+	for (const struct finding *f = at != NULL ? at->findings : NULL; f != NULL; f = f->next_at)
+		on_port += f->d.location.place.if_index == d->location.place.if_index;
+	if (on_port < FINDINGS_PER_PORT && e->n_findings < FINDINGS_MAX)
+		return true;
+	e->counters[CNT_FINDINGS_REFUSED]++;
+	return false;
+}
+
 struct finding *
 finding_add(struct engine *e, const struct detection *d, struct moment now)
 {
 	struct finding *f;
 
 	assert(finding_of(e, d->mac) == NULL);
+	if (d->id == 0 && !is_room(e, d))
+		return NULL;
 	if (array_grow((void **)&e->findings, e->n_findings, &e->cap_findings, sizeof(struct finding *)) < 0 ||
 	    (f = calloc(1, sizeof *f)) == NULL)
 		return NULL;
@@ -76,6 +96,7 @@ finding_add(struct engine *e, const struct detection *d, struct moment now)
 		return NULL;
 	}
 	f->shown = now.mono;
+	f->made = ++e->order;
 	f->d = *d;
 	link_to(e, f, switch_of(e, d));
 	e->findings[e->n_findings++] = f;

@@ -59,7 +59,7 @@ sort_views(const struct station *st, struct views_of *v)
 
 		if (s->status == FDB_SELF || s->status == FDB_INVALID)
 			continue;
-		if (s->if_index == 0)
+		if (s->if_index == 0 || p == NULL)	/* or one that its interface table does not know (yet): no uplink could be told */
 			v->portless = s;
 		else if (p != NULL && p->uplink)
 			keep(v->up, &v->n_up, s, &v->more_up);
@@ -82,9 +82,7 @@ at_edge(struct location *l, const struct sighting *s)
 	char text[128];
 
 	place_of(&l->place, s->sw, s->if_index, s->vlan);
-	if (p == NULL) {
-		say(l, VERDICT_ACCESS, REASON_ACCESS_PORT, "the port is not in the switch's interface table, and no uplink is known there");
-	} else if (p->configured_access) {
+	if (p->configured_access) {
 		say(l, VERDICT_ACCESS, REASON_ACCESS_CONFIGURED, "the configuration says that this is an access port");
 	} else if (p->stations <= 1) {
 		say(l, VERDICT_ACCESS, REASON_ACCESS_PORT, "the only station on a port that is no uplink");
@@ -274,8 +272,9 @@ locate(const struct net *n, struct mac mac, struct location *out)
 	else if (v.n_up > 0)
 		beyond(out, &v);
 	else if (v.portless != NULL) {
-		place_of(&out->place, v.portless->sw, 0, v.portless->vlan);
-		say(out, VERDICT_UNKNOWN, REASON_NO_PORT, "this switch knows the address and names no port for it");
+		place_of(&out->place, v.portless->sw, v.portless->if_index, v.portless->vlan);
+		say(out, VERDICT_UNKNOWN, REASON_NO_PORT, v.portless->if_index == 0 ? "this switch knows the address and names no port for it" :
+		    "the port is not in this switch's interface table");
 	} else
 		say(out, VERDICT_UNKNOWN, REASON_NOT_SEEN, "no switch shows it now");
 }

@@ -13,10 +13,12 @@
 
 #include "base/log.h"
 #include "base/num.h"
+#include "base/text.h"
 #include "engine/engine.h"
 #include "proc/chan.h"
 #include "proc/child.h"
 
+#define IDENTITY_MS 1000
 #define ENGINE_ID_OCTETS 17		/* SnmpEngineID: enterprise 8072 with the top bit set, format 5 (octets), 12 random */
 
 struct peer {
@@ -34,6 +36,8 @@ static struct loop {
 	struct store		*store;
 	unsigned		 pollers;
 	struct peer		 peer[POLLERS_MAX], notify, views;
+	bool			 identity_owed;	/* the disk did not take it */
+	struct mono		 identity_at;	/* when it is tried again */
 	uint64_t		 dropped;	/* messages that did not decode */
 } loop;
 
@@ -51,12 +55,20 @@ arm(int64_t ms)
 	event_add(loop.timer, &tv);
 }
 
+static void identity_tell(void);
+
 static void
 tick_cb(evutil_socket_t fd, short what, void *arg)
 {
+	int64_t next;
+
 	(void)fd, (void)what, (void)arg;
-	if (loop.engine != NULL)
-		arm(engine_tick(loop.engine, now()));
+	if (loop.engine == NULL)
+		return;
+	if (loop.identity_owed && mono_since(loop.identity_at, mono_now()) >= 0)
+		identity_tell();
+	next = engine_tick(loop.engine, now());
+	arm(loop.identity_owed && next > IDENTITY_MS ? IDENTITY_MS : next);
 }
 
 /* A call that may have left something due: the tick decides. */
@@ -235,6 +247,7 @@ static const struct chan_ops peer_ops = { peer_message, peer_closed, peer_draine
 static int
 identity(struct msg_identity *id)
 {
+	static long long said;
 	struct buf b = { 0 };
 	int rc = store_begin(loop.store);
 
@@ -256,11 +269,33 @@ identity(struct msg_identity *id)
 		memcpy(id->engine_id, b.p, b.len);
 		id->engine_id_len = (uint8_t)b.len;
 	} else {
-		log_error("our SNMP engine id cannot be kept: %s", store_error(loop.store));
+		if (log_limit(&said))
+			log_error("our SNMP engine id cannot be kept, so nothing can be sent: %s; tried again", store_error(loop.store));
 		rc = -EIO;
 	}
 	buf_free(&b);
 	return rc;
+}
+
+/* Without an identity on disk nothing can be sent: asked for again until the disk takes it. */
+static void
+identity_tell(void)
+{
+	struct msg_identity id;
+	struct buf b = { 0 };
+
+	loop.identity_owed = false;
+	if (loop.engine == NULL || loop.notify.chan == NULL)
+		return;
+	if (identity(&id) < 0) {
+		loop.identity_owed = true;
+		loop.identity_at = mono_add(mono_now(), IDENTITY_MS);
+		return;
+	}
+	msg_identity_encode(&b, &id);
+	if (chan_put(loop.notify.chan, MSG_IDENTITY, &b) == 0)
+		engine_notify_up(loop.engine, true, now());
+	buf_free(&b);
 }
 
 static void
@@ -268,8 +303,6 @@ peer_cb(void *arg, enum peer_role role, unsigned index, int fd)
 {
 	struct peer *p = role == PEER_POLLER && index < POLLERS_MAX ? &loop.peer[index] : role == PEER_NOTIFY ? &loop.notify :
 	    role == PEER_VIEWS ? &loop.views : NULL;
-	struct msg_identity id;
-	struct buf b = { 0 };
 
 	(void)arg;
 	if (p == NULL) {
@@ -281,26 +314,36 @@ peer_cb(void *arg, enum peer_role role, unsigned index, int fd)
 	p->index = index;
 	if ((p->chan = chan_new(loop.base, fd, &peer_ops, p)) == NULL)
 		fatal("out of memory");
-	if (role == PEER_NOTIFY && loop.engine != NULL && identity(&id) == 0) {
-		msg_identity_encode(&b, &id);
-		chan_put(p->chan, MSG_IDENTITY, &b);
-		buf_free(&b);
-		engine_notify_up(loop.engine, true, now());
-	}
+	if (role == PEER_NOTIFY)
+		identity_tell();
 	tick_soon();
 }
 
+/* NULL: not one of its files can be read, and so no maker would be known: to find nothing is not to see nothing. */
 static struct registry *
-registry_read(const struct conf *c)
+registry_read(const struct conf *c, size_t *missing)
 {
-	size_t missing = 0;
-	struct registry *r = registry_load((const char *const *)c->registry.v, c->registry.n, &missing);
+	struct registry *r = registry_load((const char *const *)c->registry.v, c->registry.n, missing);
 
 	if (r == NULL)
 		fatal("out of memory while reading the registry");
-	if (missing > 0)
-		log_warnx("registry: %zu of %zu files cannot be read; makers may go unrecognised", missing, c->registry.n);
-	return r;
+	if (*missing < c->registry.n)
+		return r;
+	registry_free(r);
+	log_error("registry: none of %zu files can be read", c->registry.n);
+	return NULL;
+}
+
+static void
+registry_complain(const struct conf *c, size_t missing)
+{
+	char text[160];
+
+	if (missing == 0)
+		return;
+	text_printf(text, sizeof text, "registry: %zu of %zu files cannot be read; makers may go unrecognised", missing, c->registry.n);
+	log_warnx("%s", text);
+	engine_trouble(loop.engine, text, now());
 }
 
 static int
@@ -309,6 +352,7 @@ configure(void *arg, const void *p, size_t n)
 	struct conf *c = conf_decode(p, n);
 	struct store_opened opened;
 	struct registry *fresh, *old = loop.registry;
+	size_t missing;
 	int rc;
 
 	(void)arg;
@@ -316,12 +360,19 @@ configure(void *arg, const void *p, size_t n)
 		log_error("the configuration from the parent cannot be read");
 		return -EINVAL;
 	}
-	fresh = registry_read(c);
+	if ((fresh = registry_read(c, &missing)) == NULL && loop.engine == NULL) {
+		conf_free(c);
+		return -EPROTO;
+	}
 	loop.pollers = c->pollers <= POLLERS_MAX ? c->pollers : POLLERS_MAX;
 	if (loop.engine != NULL) {
-		engine_configure(loop.engine, c, fresh, now());
-		loop.registry = fresh;
-		registry_free(old);
+		if (fresh == NULL)
+			log_error("registry: the one read before stays in use");
+		loop.registry = fresh != NULL ? fresh : old;
+		engine_configure(loop.engine, c, loop.registry, now());
+		if (fresh != NULL)
+			registry_free(old);
+		registry_complain(c, missing);
 		tick_soon();
 		return 0;
 	}
@@ -342,6 +393,7 @@ configure(void *arg, const void *p, size_t n)
 		conf_free(c);
 		return -EIO;
 	}
+	registry_complain(c, missing);
 	child_ready();
 	tick_soon();
 	return 0;

@@ -9,17 +9,11 @@
 #include "base/num.h"
 #include "base/text.h"
 
-static uint64_t
-slot_hash(uint64_t mac)
-{
-	mac *= 0x9e3779b97f4a7c15u;
-	return mac ^ mac >> 29;
-}
-
 static struct station *
-slot_of(struct station *slots, size_t n_slots, uint64_t mac)
+slot_of(uint64_t seed, struct station *slots, size_t n_slots, uint64_t mac)
 {
-	size_t i = slot_hash(mac) & (n_slots - 1);
+	uint64_t hash = (mac ^ seed) * 0x9e3779b97f4a7c15u;
+	size_t i = (hash ^ hash >> 29) & (n_slots - 1);
 
 	while (slots[i].mac != 0 && slots[i].mac != mac)
 		i = (i + 1) & (n_slots - 1);
@@ -33,7 +27,7 @@ net_station(const struct net *n, struct mac mac)
 
 	if (n->n_slots == 0)
 		return NULL;
-	s = slot_of(n->slots, n->n_slots, mac_u64(mac));
+	s = slot_of(n->seed, n->slots, n->n_slots, mac_u64(mac));
 	return s->mac != 0 ? s : NULL;
 }
 
@@ -44,7 +38,7 @@ slots_grow(struct net *n)
 	size_t live = 0, size = 1024;
 	struct station *slots;
 
-	if (n->n_slots > 0 && n->n_stations * 4 < n->n_slots * 3)
+	if (n->n_slots > 0 && n->n_used * 4 < n->n_slots * 3)
 		return 0;
 	for (size_t i = 0; i < n->n_slots; i++)
 		live += n->slots[i].n > 0;
@@ -54,14 +48,14 @@ slots_grow(struct net *n)
 		return -ENOMEM;
 	for (size_t i = 0; i < n->n_slots; i++) {
 		if (n->slots[i].n > 0)
-			*slot_of(slots, size, n->slots[i].mac) = n->slots[i];
+			*slot_of(n->seed, slots, size, n->slots[i].mac) = n->slots[i];
 		else
 			free(n->slots[i].seen);
 	}
 	free(n->slots);
 	n->slots = slots;
 	n->n_slots = size;
-	n->n_stations = live;
+	n->n_used = n->n_stations = live;
 	return 0;
 }
 
@@ -93,7 +87,8 @@ port_count(const struct sw *sw, uint32_t if_index, bool before, bool after)
 
 	if (p == NULL)
 		return;
-	assert(after || p->stations > 0);
+	if (!after && p->stations == 0)
+		return;				/* it could not be counted for want of memory (stations_count()) */
 	p->stations += after ? 1u : -1u;
 }
 
@@ -101,17 +96,17 @@ port_count(const struct sw *sw, uint32_t if_index, bool before, bool after)
 static struct station *
 station_add(struct net *n, struct mac mac)
 {
-	struct station *st = slot_of(n->slots, n->n_slots, mac_u64(mac));
+	struct station *st = slot_of(n->seed, n->slots, n->n_slots, mac_u64(mac));
 
-	if (st->mac != 0)
+	if (st->n > 0)
 		return st;
 	if (n->n_stations >= n->max_stations &&
 	    (n->n_stations >= (size_t)n->max_stations + NET_RESERVE || n->precious == NULL || !n->precious(n->arg, mac))) {
 		n->refused_stations++;
 		return NULL;
 	}
+	n->n_used += st->mac == 0;
 	st->mac = mac_u64(mac);
-	n->n_stations++;
 	return st;
 }
 
@@ -146,6 +141,7 @@ sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, int64_t sinc
 		st->seen = more;
 		st->cap = cap;
 	}
+	n->n_stations += st->n == 0;
 	st->seen[st->n++] = (struct sighting){ sw, f->if_index, f->vlan, f->status, f->table, 1, since };
 	port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 }
@@ -160,8 +156,10 @@ sighting_remove(struct net *n, struct sw *sw, const struct row_fdb *f)
 	if (s == NULL)
 		return;			/* it was refused when it came */
 	before = counts_on(st, sw, f->if_index);
-	if (--s->rows == 0)
+	if (--s->rows == 0) {
 		*s = st->seen[--st->n];
+		n->n_stations -= st->n == 0;
+	}
 	port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 }
 
@@ -584,6 +582,7 @@ net_switch_remove(struct net *n, struct sw *sw, const struct net_listener *l)
 			if (other->neighbour_is[k] == sw)
 				other->neighbour_is[k] = NULL;
 	}
+	map_free(&n->heard);			/* until the next pass */
 	n->topology_stale = true;
 	sw_free(sw);
 }

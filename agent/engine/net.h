@@ -30,7 +30,7 @@ struct port {
 	struct sw	*towards;		/* borrowed; NULL: not a polled switch */
 	bool		 phone;			/* a neighbour with the telephone capability */
 	bool		 changed;		/* a conclusion is another one than before; cleared by whoever has acted on it */
-	/* Somebody there claims to be this switch, which does not agree. Both had been read completely so many times when that was
+	/* Somebody there claims to be this switch, which does not agree. Both had been read so many times when that was
 	 * seen first: until both are read again, nothing is concluded (their tables are of different moments). */
 	struct sw	*doubt_of;
 	uint32_t	 doubt_polls, doubt_own_polls;
@@ -72,7 +72,9 @@ struct sw {
 	char		 error[160], credential[NAME_MAX_OCTETS];
 	bool		 dirty, state_dirty, table_dirty;	/* to be written: when it was polled, how that went, what it said */
 	size_t		 part;			/* uplink.c: switches of the same part have known ways to each other, both ways */
+	bool		 polled_owed, polled_complete;	/* a poll whose absences are not judged yet; a complete one is among them */
 	bool		 doubted, doubt_asked;	/* a port of it or of another waits for its next complete poll (uplink.c) */
+	uint64_t	 baseline_order;	/* detect.c: after which findings its baseline was taken; 0: in an earlier run */
 	struct finding	*findings;		/* detect.c: those whose place is here */
 };
 
@@ -96,7 +98,8 @@ struct net {
 	struct sw	**switches;
 	size_t		 n_switches;
 	struct station	*slots;			/* open addressing, power of two */
-	size_t		 n_slots, n_stations;
+	size_t		 n_slots, n_used, n_stations;	/* used: once seen, and not cleared away yet; stations: those that are seen */
+	uint64_t	 seed;			/* of this run: nobody can choose addresses that crowd into few slots */
 	uint32_t	 max_stations;
 	/* Past max_stations only MACs that this says yes to are taken, NET_RESERVE of them; may be NULL. */
 	bool		(*precious)(void *arg, struct mac mac);
@@ -107,6 +110,8 @@ struct net {
 	struct map	 heard;			/* MAC in a neighbour's ids to the switch that hears it, or to net_several (uplink.c) */
 	bool		 topology_stale;	/* something that uplinks_decide() looks at has changed */
 	bool		 stations_matter;	/* it had to look at where stations are seen, too */
+	bool		 ports_changed;		/* some port has `changed` */
+	size_t		 effort;		/* of its last pass: ports and rows looked at */
 };
 #define NET_RESERVE 16384
 extern struct sw net_several;		/* stands in a map for "more than one switch" */
@@ -144,8 +149,8 @@ bool		 sw_owns(const struct sw *sw, struct mac mac);
 /* A status that makes a sighting of a live station. */
 bool		 sighting_is_live(const struct sighting *s);
 
-/* uplink.c: decides for every port of every switch; marks those with another conclusion as `changed`. How many ports it looked at. */
-size_t		 uplinks_decide(struct net *n);
+/* uplink.c: decides for every port of every switch; marks those with another conclusion as `changed`. */
+void		 uplinks_decide(struct net *n);
 
 /* Where port `p` of `sw` leads, by where `other` sees the same stations: on how many ports it sees those of `p` where it sees the
  * rest of `sw`, too (`here`: they hang at `sw` itself), on how many elsewhere (`there`: on its own side), and on how many it sees

@@ -16,7 +16,8 @@
 #define LOAD_AGAIN_MS 5000
 #define KEEP_MS (7 * 86400000ll)	/* counted by the clock that does not jump: a restart begins anew, nothing goes too early */
 #define KEEP_ROWS 100000
-#define WINDOW 1024			/* rows looked at per turn: those behind them wait for these anyway */
+#define WINDOW 1024			/* subjects looked at per turn */
+#define ROWS_PER_TURN 20000		/* and rows: a device with so many of them holds up nobody before that */
 
 enum row_state { ROW_QUEUED, ROW_IN_FLIGHT };
 
@@ -385,7 +386,7 @@ sooner(int64_t a, int64_t b)
 static int64_t
 receiver_tick(struct outbox *o, struct receiver *r, struct moment now)
 {
-	size_t limit = r->down ? 1 : IN_FLIGHT_MAX, looked = 0;
+	size_t limit = r->down ? 1 : IN_FLIGHT_MAX, looked = 0, rows = 0;
 	struct passed passed = { .used = { false } };
 	int64_t next = 60000;
 
@@ -393,9 +394,10 @@ receiver_tick(struct outbox *o, struct receiver *r, struct moment now)
 		return next;
 	if (r->down && r->in_flight == 0 && mono_since(r->retry_at, now.mono) < 0)
 		return mono_since(now.mono, r->retry_at);
-	for (struct entry *e = r->first, *behind; e != NULL && looked < WINDOW; e = behind, looked++) {
+	for (struct entry *e = r->first, *behind; e != NULL && looked < WINDOW && rows < ROWS_PER_TURN; e = behind, rows++) {
 		bool first_of_its = passed_add(&passed, e->subject);
 
+		looked += first_of_its;
 		behind = e->next;
 		if (e->state == ROW_IN_FLIGHT) {
 			int64_t left = ANSWER_MS - mono_since(e->sent, now.mono);

@@ -158,6 +158,14 @@ table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment 
 	return 0;
 }
 
+/* What follows is judged when ports and devices are (work()). */
+static void
+polled(struct engine *e, struct sw *sw, bool complete)
+{
+	sw->polled_owed = e->polled_owed = true;
+	sw->polled_complete |= complete;
+}
+
 /* Every configured switch was asked once: from here places can be trusted, and baselines are taken. */
 static void
 sweep_judge(struct engine *e, struct moment now)
@@ -181,13 +189,13 @@ sweep_judge(struct engine *e, struct moment now)
 	e->swept = true;
 	e->net.topology_stale = e->all_stale = true;
 	e->topology_at = now.mono;
+	for (size_t i = 0; i < e->net.n_switches; i++)
+		if (e->net.switches[i]->polls > 0)
+			polled(e, e->net.switches[i], false);
 	work(e, now);
 	if (e->policy == POLICY_SINCE_LAST_RUN)
 		policies_remember(e);
 	e->policy = POLICY_SAME;
-	for (size_t i = 0; i < e->net.n_switches; i++)
-		if (e->net.switches[i]->polls > 0)
-			detect_polled(e, e->net.switches[i], false, now);
 	log_info("first sweep done: %zu switches asked, %zu stations, %zu restricted devices", e->net.n_switches, e->net.n_stations,
 	    e->n_findings);
 }
@@ -200,6 +208,7 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 	struct sw *sw = net_switch(&e->net, key);
 	const struct msg_report *r;
 	bool answered, complete;
+	struct wall started;
 
 	if (*p == NULL || sw == NULL)
 		return;
@@ -219,6 +228,7 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 		log_info("%s: %s -> %s%s%s", sw->name, switch_state_word(sw->state), switch_state_word(r->state),
 		    r->error[0] != '\0' ? ": " : "", r->error);
 	}
+	started = r->started;
 	sw->missed = r->missed;
 	sw->attempts++;
 	memcpy(sw->error, r->error, sizeof sw->error);
@@ -235,14 +245,23 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 	net_state_set(&e->net, sw, r->state);
 	sw->dirty = true;
 	incoming_free(p);
+	if (answered)
+		polled(e, sw, complete);
 	work(e, now);
 	detect_reachability(e, sw, now);
-	if (answered)
-		detect_polled(e, sw, complete, now);
 	sweep_judge(e, now);
-	answer_polled(e, sw, now);
+	answer_polled(e, sw, started, now);
 }
 
+
+void
+report_forget(struct engine *e, uint64_t key)
+{
+	struct incoming **p = incoming_of(e, key);
+
+	if (*p != NULL)
+		incoming_free(p);
+}
 
 void
 reports_free(struct engine *e)

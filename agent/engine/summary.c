@@ -33,25 +33,34 @@ is_over(const struct flood *x, struct moment now)
 }
 
 bool
-port_may_alarm(struct engine *e, const struct finding *f, struct moment now)
+port_may_alarm(struct engine *e, const struct place *at, struct moment now)
 {
-	const struct place *at = &f->d.location.place;
+	const struct flood *slot = flood_of(e, at);
+
+	return at->if_index == 0 || slot == NULL || is_over(slot, now) || slot->count < ALARMS_PER_PORT;
+}
+
+void
+port_alarmed(struct engine *e, const struct place *at, bool singly, struct moment now)
+{
 	struct flood *slot = flood_of(e, at);
 
+	if (!singly) {
+		e->counters[CNT_FLOODED]++;
+		return;
+	}
+	if (at->if_index == 0)
+		return;				/* no port is flooded by what has none */
 	for (size_t i = 0; slot == NULL && i < FLOODS_MAX; i++)
 		if (e->floods[i].count == 0 || is_over(&e->floods[i], now))
 			slot = &e->floods[i], slot->count = 0;
 	if (slot == NULL)
-		return true;			/* 64 ports alarm within a minute: each of them is told */
+		return;				/* 64 ports alarm within a minute: each of them is told */
 	if (slot->count == 0 || is_over(slot, now)) {
 		*slot = (struct flood){ .if_index = at->if_index, .start = now.mono };
 		memcpy(slot->switch_name, at->switch_name, sizeof slot->switch_name);
 	}
-	if (slot->count++ < ALARMS_PER_PORT)
-		return true;
-	e->counters[CNT_FLOODED]++;
-	e->summaries_owed = true;
-	return false;
+	slot->count++;
 }
 
 /* ---- what is owed */
@@ -148,6 +157,12 @@ flood_tell(struct engine *e, const struct finding *f, struct moment now)
 
 	if ((slot != NULL && !is_over(slot, now)) || (list = owed(e, is_flood_of, &at, &n)) == NULL) {
 		e->summaries_owed = true;
+		return;
+	}
+	if (slot == NULL && n <= ALARMS_PER_PORT) {	/* stock of a site that is paged one by one since it was found */
+		for (size_t i = 0; i < n; i++)
+			detect_tell_singly(e, list[i], now);
+		free(list);
 		return;
 	}
 	event_of_finding(e, f, EVENT_MAC_FLOOD, &ev);

@@ -135,10 +135,10 @@ port_doubt(struct sw *sw, struct port *p, enum reason why, struct sw *other)
 	p->doubted = true;
 	if (p->doubt_of != other) {
 		p->doubt_of = other;
-		p->doubt_polls = other->complete_polls;
-		p->doubt_own_polls = sw->complete_polls;
+		p->doubt_polls = other->polls;
+		p->doubt_own_polls = sw->polls;
 	}
-	if (other->complete_polls > p->doubt_polls && sw->complete_polls > p->doubt_own_polls) {
+	if (other->polls > p->doubt_polls && sw->polls > p->doubt_own_polls) {
 		port_mark(p, false, why, other);
 		return;
 	}
@@ -146,7 +146,17 @@ port_doubt(struct sw *sw, struct port *p, enum reason why, struct sw *other)
 	port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
 }
 
+/* That was settled, and `other` cannot be asked now: its silence takes nothing back. */
+static bool
+is_proven(const struct sw *sw, const struct port *p, const struct sw *other)
+{
+	return p->doubt_of == other && other->polls > p->doubt_polls && sw->polls > p->doubt_own_polls;
+}
+
 /* ---- what the other end says */
+
+#define CLAIMS_MAX 32
+static size_t effort;			/* of the pass: what to wait for before the next one */
 
 enum says { SAYS_NO = -1, SAYS_NOTHING, SAYS_YES };
 
@@ -238,6 +248,7 @@ neighbours_say(const struct sw *other, const struct sw *sw, const struct port *p
 	enum says says = SAYS_NOTHING;
 
 	*open = 0;
+	effort += other->n_neighbours;
 	for (size_t i = 0; i < other->n_neighbours; i++) {
 		const struct port *named;
 
@@ -300,6 +311,7 @@ ports_seen(const struct net *n, const struct sw *sw, const struct port *p, const
 {
 	struct row_ref ref;
 
+	effort += sw->fdb_rows;
 	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
 		const struct station *st;
 		struct row r;
@@ -370,6 +382,18 @@ mark_other_end(const struct net *n, struct sw *sw, const struct port *p, struct 
 		port_mark(q, true, REASON_UPLINK_MACS_AGREE, sw);
 }
 
+/* More ports than two switches have cables between them. */
+static bool
+are_too_many(const struct sw *sw, const struct sw *other)
+{
+	size_t count = 0;
+
+	effort += sw->n_neighbours;
+	for (size_t i = 0; i < sw->n_neighbours; i++)
+		count += sw->neighbour_is[i] == other;
+	return count > CLAIMS_MAX;
+}
+
 /* Somebody on port `p` of `sw` says that it is `other`. */
 static void
 judge_claim(struct net *n, struct sw *sw, struct port *p, struct sw *other)
@@ -381,10 +405,17 @@ judge_claim(struct net *n, struct sw *sw, struct port *p, struct sw *other)
 		port_mark(p, true, REASON_UPLINK_NEIGHBOURS_AGREE, other);
 		return;
 	}
+	if (are_too_many(sw, other)) {		/* and each would cost a look at whole tables */
+		port_doubt(sw, p, REASON_CONFLICT_NEIGHBOUR, other);
+		return;
+	}
 	if ((by_mac = stations_say(n, sw, p, other)) == SAYS_YES) {
 		port_mark(p, true, open > 0 ? REASON_UPLINK_NEIGHBOURS_AGREE : REASON_UPLINK_MACS_AGREE, other);
 	} else if (!sw_is_reached(other)) {
-		port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
+		if (is_proven(sw, p, other))
+			port_doubt(sw, p, REASON_CONFLICT_NEIGHBOUR, other);
+		else
+			port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
 	} else if (by_mac != SAYS_NO && sees_a_mac_of(n, sw, p, other) && sees_a_mac_of(n, other, NULL, sw)) {
 		port_mark(p, true, REASON_UPLINK_MACS_AGREE, other);
 	} else if (by_mac == SAYS_NO || by_name == SAYS_NO) {
@@ -470,7 +501,7 @@ judge_mac(struct net *n, struct sw *sw, struct port *p, struct sw *other)
 		port_mark(p, true, REASON_UPLINK_MACS_AGREE, other);
 	else if (has_way(sw, other))
 		port_doubt(sw, p, REASON_CONFLICT_MAC, other);
-	else if (!sw_is_reached(other))
+	else if (!sw_is_reached(other) && !is_proven(sw, p, other))
 		port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
 	else if (sees_a_mac_of(n, other, NULL, sw))
 		port_mark(p, true, REASON_UPLINK_MACS_AGREE, other);
@@ -596,15 +627,18 @@ mark_changed(struct net *n, const struct verdict_of_port *was)
 				p->doubt_of = NULL;
 			p->changed = p->changed || was == NULL || is.uplink != was[at].uplink || is.phone != was[at].phone ||
 			    is.reached != was[at].reached || is.why != was[at].why || is.towards != was[at].towards;
+			n->ports_changed |= p->changed;
 		}
 	}
 }
 
-size_t
+void
 uplinks_decide(struct net *n)
 {
 	struct verdict_of_port *was;
 	size_t total = 0, at = 0;
+
+	effort = 0;
 
 	for (size_t i = 0; i < n->n_switches; i++)
 		total += n->switches[i]->n_ports;
@@ -629,5 +663,5 @@ uplinks_decide(struct net *n)
 	parts_join(n);
 	mark_changed(n, was);
 	free(was);
-	return total;
+	n->effort = total + effort;
 }

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "engine/core.h"
 
-#define PORTS_PER_MS 1000		/* looked at by uplinks_decide() without being noticed */
+#define EFFORT_PER_MS 500		/* of uplinks_decide(), which does about twenty times as much in a millisecond */
 #define FIRST_SWEEP_MS 1000
 #define META_POLICIES "policies"
 
@@ -165,12 +165,10 @@ ask_doubted(struct engine *e)
 }
 
 /* True: the conclusions about ports are those of the tables. A pass looks at all ports, so a large network has to wait for the
- * next one for as long as a hundred passes take; then all that came in between is done at once. */
+ * next one for as long as some twenty passes take; then all that came in between is done at once. */
 static bool
 topology_decide(struct engine *e, struct moment now)
 {
-	size_t ports;
-
 	if (!e->net.topology_stale) {
 		if (e->conflicts_owed && e->swept)
 			conflicts_tell(e, now);
@@ -178,10 +176,12 @@ topology_decide(struct engine *e, struct moment now)
 	}
 	if (mono_since(e->topology_at, now.mono) < 0)
 		return false;
-	ports = uplinks_decide(&e->net);
+	uplinks_decide(&e->net);
 	/* In the first sweep the other ends of most links were not read yet: nothing is told by then but what is clear anyway. */
-	e->topology_at = mono_add(now.mono, e->swept ? (int64_t)(ports / PORTS_PER_MS) : FIRST_SWEEP_MS);
-	look_at_ports(e);
+	e->topology_at = mono_add(now.mono, e->swept ? (int64_t)(e->net.effort / EFFORT_PER_MS) : FIRST_SWEEP_MS);
+	if (e->net.ports_changed)
+		look_at_ports(e);
+	e->net.ports_changed = false;
 	if (e->swept) {
 		ask_doubted(e);
 		conflicts_tell(e, now);
@@ -189,14 +189,32 @@ topology_decide(struct engine *e, struct moment now)
 	return true;
 }
 
-void
+/* What waits for ports and devices that are decided: who is absent, and baselines. */
+static void
+polled_judge(struct engine *e, struct moment now)
+{
+	if (!e->polled_owed)
+		return;
+	e->polled_owed = false;
+	for (size_t i = 0; i < e->net.n_switches; i++) {
+		struct sw *sw = e->net.switches[i];
+
+		if (!sw->polled_owed)
+			continue;
+		sw->polled_owed = false;
+		detect_polled(e, sw, sw->polled_complete, now);
+		sw->polled_complete = false;
+	}
+}
+
+bool
 work(struct engine *e, struct moment now)
 {
 	uint64_t *macs;
 	size_t n;
 
 	if (!topology_decide(e, now))
-		return;
+		return false;
 	if (e->all_stale)
 		look_at_all(e);
 	macs = e->changed;
@@ -209,6 +227,8 @@ work(struct engine *e, struct moment now)
 		if (i == 0 || macs[i] != macs[i - 1])
 			detect_mac(e, mac_of_u64(macs[i]), now);
 	free(macs);
+	polled_judge(e, now);
+	return true;
 }
 
 static void

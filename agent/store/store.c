@@ -137,6 +137,7 @@ schema_make(struct store *s)
 
 	snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, SCHEMA_VERSION);
 	if ((rc = store_begin(s)) < 0 || (rc = db_exec(s, schema)) < 0 || (rc = db_exec(s, sql)) < 0 || (rc = epoch_make(s, &epoch)) < 0 ||
+	    (s->moved_to[0] != '\0' && (rc = store_meta_put(s, STORE_STATE_LOST, s->moved_to, strlen(s->moved_to))) < 0) ||
 	    (rc = store_commit(s)) < 0)
 		store_rollback(s);
 	return rc;
@@ -250,14 +251,18 @@ store_open(struct store **out, const char *dir, struct wall now, struct store_op
 	if ((rc = path_of(s, dir, path)) < 0 || (rc = dir_lock(s, dir)) < 0)
 		return rc;
 	mask = umask(0027);
+	was_moved(dir, s->moved_to, sizeof s->moved_to);	/* by a run that was killed before it made a new one */
 	if ((rc = file_judge(s, path)) == -EBADMSG) {
 		log_error("%s: %s", path, s->error);
 		db_close(s);
-		if ((rc = move_aside(s, path, now)) == 0)
+		if ((rc = move_aside(s, path, now)) == 0) {
+			was_moved(dir, s->moved_to, sizeof s->moved_to);
 			rc = file_judge(s, path);
+		}
 	}
 	opened->created = rc == 1;
-	opened->state_lost = rc == 1 && was_moved(dir, opened->moved_to, sizeof opened->moved_to);
+	opened->state_lost = rc == 1 && s->moved_to[0] != '\0';
+	text_cut(opened->moved_to, sizeof opened->moved_to, opened->state_lost ? s->moved_to : "");
 	if (rc >= 0 && (rc = settings(s)) == 0)
 		rc = epoch_read(s, &opened->epoch);
 	umask(mask);
@@ -352,7 +357,10 @@ store_meta_put(struct store *s, const char *name, const void *p, size_t n)
 	sqlite3_stmt *q = db_prepare(s, "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)");
 
 	db_text(q, 1, name);
-	db_blob(q, 2, p, n);
+	if (n > 0)
+		db_blob(q, 2, p, n);
+	else if (q != NULL)
+		(void)sqlite3_bind_zeroblob(q, 2, 0);	/* a value of no octets is not NULL */
 	return db_run(s, q);
 }
 

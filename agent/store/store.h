@@ -40,6 +40,9 @@ void	store_rollback(struct store *s);	/* also when nothing is open: a full disk 
 /* Counters that never go back: the next value, from 1; part of the open transaction. -ERANGE: after 2^32-1. Stored: never renumber. */
 enum store_counter { COUNTER_DETECTION, COUNTER_EVENT, COUNTER_BOOTS };
 int	store_next(struct store *s, enum store_counter c, uint32_t *out);
+/* A database made after a broken one was moved aside has this blob from its first moment: where that went. The engine empties it
+ * when the loss is told. */
+#define STORE_STATE_LOST "state-lost"
 /* Small named blobs: "engine-id", "conflicts", … -ENOENT: not there. *out is appended to. */
 int	store_meta_put(struct store *s, const char *name, const void *p, size_t n);
 int	store_meta_get(struct store *s, const char *name, struct buf *out);

@@ -12,6 +12,7 @@ struct store {
 	int	 lock;			/* the folder, locked; -1: a reader */
 	struct { const char *sql; sqlite3_stmt *q; } kept[STATEMENTS_MAX];
 	char	 error[512];
+	char	 moved_to[256];		/* a broken database that was moved aside; "": none */
 };
 
 /* Opens `path` with SQLite's flags; nothing is written yet, not even on closing. 0 or an error of store.h. */
