@@ -472,6 +472,7 @@ net_table_set(struct net *n, struct sw *sw, struct rowset *after, int64_t since,
 	struct rowset before = sw->table;
 	struct row_ref ref;
 
+	n->version++;				/* nobody asks in between: listeners only note what changed */
 	/* First what came, then what went: a row that only changed its status keeps the time it was first seen here. */
 	c.add = true;
 	rowset_diff(&before, after, ROW_ALL, row_removed, row_added, &c);
@@ -527,6 +528,8 @@ net_switch_add(struct net *n, const struct conf_switch *conf)
 	if (more == NULL)
 		return NULL;
 	n->switches = more;
+	if (n->cuts == NULL)
+		n->cuts = cuts_new();
 	if ((sw = calloc(1, sizeof *sw)) == NULL)
 		return NULL;
 	sw->conf = conf;
@@ -569,6 +572,7 @@ net_switch_remove(struct net *n, struct sw *sw, const struct net_listener *l)
 	assert(sw->findings == NULL);	/* they were told to leave */
 	net_table_set(n, sw, &nothing, 0, l);
 	owners_remove(n, sw);
+	n->version++;
 	map_del(&n->by_key, sw->key);
 	map_del(&n->by_name, hash_bytes(sw->name, strlen(sw->name)));
 	n->switches[sw->index] = n->switches[--n->n_switches];
@@ -600,5 +604,6 @@ net_free(struct net *n)
 	map_free(&n->by_name);
 	map_free(&n->owners);
 	map_free(&n->heard);
+	free(n->cuts);
 	*n = (struct net){ 0 };
 }

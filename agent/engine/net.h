@@ -112,6 +112,8 @@ struct net {
 	bool		 stations_matter;	/* it had to look at where stations are seen, too */
 	bool		 ports_changed;		/* some port has `changed` */
 	size_t		 effort;		/* of its last pass: ports and rows looked at */
+	uint64_t	 version;		/* of the tables: another one, another answer of port_way() */
+	struct cuts	*cuts;			/* its answers to this version; NULL: none are kept */
 };
 #define NET_RESERVE 16384
 extern struct sw net_several;		/* stands in a map for "more than one switch" */
@@ -152,6 +154,7 @@ bool		 sighting_is_live(const struct sighting *s);
 /* uplink.c: decides for every port of every switch; marks those with another conclusion as `changed`. */
 void		 uplinks_decide(struct net *n);
 
+struct cuts	*cuts_new(void);		/* for struct net; free() is enough */
 /* Where port `p` of `sw` leads, by where `other` sees the same stations: on how many ports it sees those of `p` where it sees the
  * rest of `sw`, too (`here`: they hang at `sw` itself), on how many elsewhere (`there`: on its own side), and on how many it sees
  * that rest. A device cannot forge that: it is the way that frames went. `but`: a station that may just have moved. */

@@ -286,60 +286,148 @@ looks_at(const struct net *n, const struct sw *other, uint32_t if_index, const s
 }
 
 #define PORTS_MAX 64
-struct ports { uint32_t v[PORTS_MAX]; size_t n; };
+struct ports {
+	uint32_t v[PORTS_MAX], rows[PORTS_MAX];		/* how many rows speak for each */
+	size_t	 n;
+};
+
+/* On which ports `other` sees what `sw` has learned: the stations of port `if_index`, and those of all its other ports. */
+struct cut {
+	const struct sw	*sw, *other;
+	uint32_t	 if_index;
+	struct ports	 of_p, of_rest;
+};
+
+static size_t
+ports_at(const struct ports *s, uint32_t if_index)
+{
+	size_t i = 0;
+
+	while (i < s->n && s->v[i] != if_index)
+		i++;
+	return i;
+}
 
 static bool
 ports_have(const struct ports *s, uint32_t if_index)
 {
+	size_t i = ports_at(s, if_index);
+
+	return i < s->n && s->rows[i] > 0;
+}
+
+static size_t
+ports_count(const struct ports *s)
+{
+	size_t count = 0;
+
 	for (size_t i = 0; i < s->n; i++)
-		if (s->v[i] == if_index)
-			return true;
-	return false;
+		count += s->rows[i] > 0;
+	return count;
 }
 
 static void
 ports_add(struct ports *s, uint32_t if_index)
 {
-	if (if_index != 0 && s->n < PORTS_MAX && !ports_have(s, if_index))
-		s->v[s->n++] = if_index;
+	size_t i = ports_at(s, if_index);
+
+	if (if_index == 0 || i == PORTS_MAX)
+		return;
+	if (i == s->n) {
+		s->v[s->n] = if_index;
+		s->rows[s->n++] = 0;
+	}
+	s->rows[i]++;
 }
 
-/* On which ports `other` sees what `sw` has learned: the stations of port `p`, and those of all its other ports. `but`: not this one. */
+/* Frames of these went their way because somebody sent them: no switch of ours, and no address that several routers share. */
+static bool
+is_ordinary(const struct net *n, struct mac mac)
+{
+	return map_get(&n->owners, mac_u64(mac)) == NULL && !mac_is_virtual_router(mac);
+}
+
 static void
-ports_seen(const struct net *n, const struct sw *sw, const struct port *p, const struct sw *other, struct mac but, struct ports *of_p,
-    struct ports *of_rest)
+cut_make(const struct net *n, const struct sw *sw, uint32_t if_index, const struct sw *other, struct cut *c)
 {
 	struct row_ref ref;
 
+	*c = (struct cut){ .sw = sw, .other = other, .if_index = if_index };
 	effort += sw->fdb_rows;
 	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
 		const struct station *st;
 		struct row r;
 
-		if (ref.p[0] != ROW_FDB || row_unpack(ref.p, ref.n, &r) < 0 || r.fdb.if_index == 0 ||
-		    map_get(&n->owners, mac_u64(r.fdb.mac)) != NULL || mac_is_virtual_router(r.fdb.mac) || mac_eq(r.fdb.mac, but) ||
+		if (ref.p[0] != ROW_FDB || row_unpack(ref.p, ref.n, &r) < 0 || r.fdb.if_index == 0 || !is_ordinary(n, r.fdb.mac) ||
 		    (st = net_station(n, r.fdb.mac)) == NULL)
 			continue;
 		for (uint32_t k = 0; k < st->n; k++)
 			if (st->seen[k].sw == other && sighting_is_live(&st->seen[k]))
-				ports_add(r.fdb.if_index == p->if_index ? of_p : of_rest, st->seen[k].if_index);
+				ports_add(r.fdb.if_index == if_index ? &c->of_p : &c->of_rest, st->seen[k].if_index);
+	}
+}
+
+/* Each is asked for by every station of two ports, and costs a walk through a table: those of this state of the tables are kept. */
+struct cuts {
+	uint64_t	 version;
+	struct cut	 v[64];
+};
+
+struct cuts *
+cuts_new(void)
+{
+	return calloc(1, sizeof(struct cuts));
+}
+
+static const struct cut *
+cut_of(const struct net *n, const struct sw *sw, uint32_t if_index, const struct sw *other, struct cut *spare)
+{
+	struct cut *c = spare;
+
+	if (n->cuts != NULL && n->cuts->version != n->version)
+		*n->cuts = (struct cuts){ .version = n->version };
+	if (n->cuts != NULL)
+		c = &n->cuts->v[(sw->index * 31 + other->index * 7 + if_index) % nitems(n->cuts->v)];
+	if (c == spare || c->sw != sw || c->other != other || c->if_index != if_index)
+		cut_make(n, sw, if_index, other, c);
+	return c;
+}
+
+/* Takes out what one station's rows said. */
+static void
+cut_without(const struct net *n, struct cut *c, struct mac mac)
+{
+	const struct station *st = is_ordinary(n, mac) ? net_station(n, mac) : NULL;
+
+	for (uint32_t i = 0; st != NULL && i < st->n; i++) {
+		struct ports *from = st->seen[i].if_index == c->if_index ? &c->of_p : &c->of_rest;
+
+		for (uint32_t k = 0; st->seen[i].sw == c->sw && st->seen[i].if_index != 0 && k < st->n; k++) {
+			size_t at = ports_at(from, st->seen[k].if_index);
+
+			if (st->seen[k].sw == c->other && sighting_is_live(&st->seen[k]) && at < from->n)
+				from->rows[at] -= from->rows[at] < st->seen[i].rows ? from->rows[at] : st->seen[i].rows;
+		}
 	}
 }
 
 struct way
 port_way(const struct net *n, const struct sw *sw, const struct port *p, const struct sw *other, struct mac but)
 {
-	struct ports of_p = { .n = 0 }, of_rest = { .n = 0 };
+	struct cut c, spare;
 	struct way w = { 0 };
 
-	ports_seen(n, sw, p, other, but, &of_p, &of_rest);
-	for (size_t i = 0; i < of_p.n; i++) {
-		if (ports_have(&of_rest, of_p.v[i]) || looks_at(n, other, of_p.v[i], sw))
+	c = *cut_of(n, sw, p->if_index, other, &spare);
+	cut_without(n, &c, but);
+	for (size_t i = 0; i < c.of_p.n; i++) {
+		if (c.of_p.rows[i] == 0)
+			continue;
+		if (ports_have(&c.of_rest, c.of_p.v[i]) || looks_at(n, other, c.of_p.v[i], sw))
 			w.here++;
 		else
 			w.there++;
 	}
-	w.rest = of_rest.n;
+	w.rest = ports_count(&c.of_rest);
 	return w;
 }
 
@@ -374,11 +462,11 @@ open_claims(struct net *n, struct sw *sw, const struct sw *other)
 static void
 mark_other_end(const struct net *n, struct sw *sw, const struct port *p, struct sw *other)
 {
-	struct ports of_p = { .n = 0 }, of_rest = { .n = 0 };
+	struct cut c;
 	struct port *q;
 
-	ports_seen(n, sw, p, other, (struct mac){ { 0 } }, &of_p, &of_rest);
-	if (of_rest.n == 1 && !ports_have(&of_p, of_rest.v[0]) && (q = sw_port(other, of_rest.v[0])) != NULL)
+	cut_make(n, sw, p->if_index, other, &c);
+	if (c.of_rest.n == 1 && !ports_have(&c.of_p, c.of_rest.v[0]) && (q = sw_port(other, c.of_rest.v[0])) != NULL)
 		port_mark(q, true, REASON_UPLINK_MACS_AGREE, sw);
 }
 
