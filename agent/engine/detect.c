@@ -407,6 +407,7 @@ finding_update(struct engine *e, struct finding *f, struct detection *d, struct 
 		return;
 	}
 	d->last_seen = now.wall;
+	d->absent = false;
 	if (is_placed(&f->d.location) && !is_placed(&d->location)) {
 		/* It was placed, and now only uplinks show it: on its way to another port, or to being gone (absence()). */
 		ask_behind(e, f);
@@ -501,6 +502,13 @@ is_shown(const struct engine *e, const struct finding *f, const struct sw *sw)
 	return l.reason != REASON_NOT_SEEN && (same_place(&l.place, &f->d.location.place) || !is_placed(&f->d.location));
 }
 
+static void
+absent_set(struct finding *f, bool absent)
+{
+	f->dirty = f->dirty || f->d.absent != absent;
+	f->d.absent = absent;
+}
+
 /* The switch of a finding was read completely. Absent: two such polls without it, and its ageing time past. */
 static void
 absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment now)
@@ -511,11 +519,13 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 	if (d.presence == PRESENCE_GONE || !d.announced || (f->at == NULL && d.location.place.switch_name[0] != '\0'))
 		return;				/* the last: its switch is not configured, nobody looks there */
 	if (is_shown(e, f, sw)) {
+		absent_set(f, false);
 		f->absent_polls = 0;
 		f->shown = now.mono;
 		f->d.last_seen = now.wall;
 		return;
 	}
+	absent_set(f, true);
 	f->absent_polls++;
 	if (f->absent_polls < 2 || mono_since(f->shown, now.mono) < (int64_t)sw->ageing_s * 1000)
 		return;

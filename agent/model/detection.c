@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define DETECTION_VERSION 1
+#define DETECTION_VERSION 2
 #define EVENT_VERSION 1
 
 static void
@@ -116,6 +116,7 @@ detection_encode(struct buf *b, const struct detection *d)
 	ip_put(b, &d->ip);
 	wall_put(b, d->first_seen);
 	wall_put(b, d->last_seen);
+	put_u8(b, d->absent);
 	wall_put(b, d->gone_at);
 	wall_put(b, d->since);
 	put_u8(b, d->n_evidence);
@@ -154,6 +155,7 @@ detection_decode(struct msg_in *m, struct detection *d)
 	d->ip = ip_get(m);
 	d->first_seen = wall_get(m);
 	d->last_seen = wall_get(m);
+	d->absent = get_u8(m) != 0;
 	d->gone_at = wall_get(m);
 	d->since = wall_get(m);
 	d->n_evidence = enum_get(m, EVIDENCE_MAX);

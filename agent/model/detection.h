@@ -50,6 +50,7 @@ struct detection {
 	char		site[NAME_MAX_OCTETS];
 	struct ip	ip;		/* family 0: not known */
 	struct wall	first_seen, last_seen, gone_at;
+	bool		absent;		/* the last complete poll of the switch of its place did not show it; else that poll is last_seen */
 	struct wall	since;		/* at this place */
 	struct evidence	evidence[EVIDENCE_MAX];
 	uint8_t		n_evidence;

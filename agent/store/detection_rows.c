@@ -67,16 +67,20 @@ store_detection_put(struct store *s, const struct detection *d)
 int
 store_detections(struct store *s, int (*each)(void *arg, const struct detection *d), void *arg)
 {
-	sqlite3_stmt *q = db_prepare(s, "SELECT body, id FROM detection ORDER BY id");
+	sqlite3_stmt *q = db_prepare(s, "SELECT body, id, s.last_complete FROM detection LEFT JOIN switch s ON s.name = detection.switch ORDER BY id");
 	int rc;
 
 	while ((rc = db_step(s, q)) == 1) {
 		struct msg_in m = db_column_msg(q, 0);
 		struct detection d;
 
-		if (detection_decode(&m, &d) < 0 || !msg_in_done(&m) || d.id != sqlite3_column_int64(q, 1))
+		if (detection_decode(&m, &d) < 0 || !msg_in_done(&m) || d.id != sqlite3_column_int64(q, 1)) {
 			db_passed_over("detection", sqlite3_column_int64(q, 1));
-		else if ((rc = each(arg, &d)) != 0)
+			continue;
+		}
+		if (d.presence == PRESENCE_PRESENT && !d.absent && sqlite3_column_int64(q, 2) > d.last_seen.us)
+			d.last_seen.us = sqlite3_column_int64(q, 2);
+		if ((rc = each(arg, &d)) != 0)
 			break;
 	}
 	db_done(q);
