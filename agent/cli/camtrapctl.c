@@ -50,40 +50,44 @@ wrong(const char *what)
 static void
 complain(void *arg, const char *line)
 {
-	if (arg != NULL)
-		fprintf(stderr, "%s\n", line);
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
 }
 
-/* NULL with *status: a configuration that was named and is wrong (it was said why). Without -c one that cannot be read is no mistake: its
- * secrets may be root's. */
-static struct conf *
-conf_of(const struct ctl *c, int *status)
+static void
+complain_not(void *arg, const char *line)
 {
-	struct conf *conf = conf_load(c->conf_path != NULL ? c->conf_path : CONF_DEFAULT, complain, (void *)(uintptr_t)c->conf_path);
-
-	*status = conf == NULL && c->conf_path != NULL ? EXIT_REFUSED : EXIT_DONE;
-	return conf;
+	(void)arg, (void)line;
 }
 
-/* EXIT_DONE, or it was said why. */
+/* A configuration with mistakes still tells where the daemon is, which works with the last good one. Without -c one that cannot be read
+ * is no mistake: its secrets may be root's. EXIT_DONE, or it was said why. */
 static int
 socket_find(struct ctl *c)
 {
-	struct conf *conf;
-	int n, status = EXIT_DONE;
+	size_t mistakes;
+	char *run_dir = c->socket == NULL ? conf_run_dir(c->conf_path != NULL ? c->conf_path : CONF_DEFAULT, &mistakes) : NULL;
+	int n;
 
-	if (c->socket != NULL)
+	if (c->socket != NULL) {
 		n = snprintf(c->socket_path, sizeof c->socket_path, "%s", c->socket);
-	else if ((conf = conf_of(c, &status)) != NULL) {
-		n = snprintf(c->socket_path, sizeof c->socket_path, "%s/control.sock", conf->run_dir);
-		conf_free(conf);
-	} else
+	} else if (run_dir != NULL) {
+		n = snprintf(c->socket_path, sizeof c->socket_path, "%s/control.sock", run_dir);
+		if (mistakes > 0 && c->conf_path != NULL)
+			fprintf(stderr, "camtrapctl: warning: %s: %zu mistake%s (camtrapd --check says which); asking the daemon at %s\n", c->conf_path,
+			    mistakes, mistakes == 1 ? "" : "s", c->socket_path);
+	} else if (c->conf_path == NULL) {
 		n = snprintf(c->socket_path, sizeof c->socket_path, "%s", SOCKET_DEFAULT);
-	if (status == EXIT_DONE && (n < 0 || (size_t)n >= sizeof c->socket_path)) {
-		fprintf(stderr, "camtrapctl: the socket's path is longer than %zu octets\n", sizeof c->socket_path - 1);
-		status = EXIT_REFUSED;
+	} else {
+		conf_free(conf_load(c->conf_path, complain, NULL));
+		fprintf(stderr, "camtrapctl: where the daemon listens is not known from that; -s SOCKET says it\n");
+		return EXIT_REFUSED;
 	}
-	return status;
+	free(run_dir);
+	if (n >= 0 && (size_t)n < sizeof c->socket_path)
+		return EXIT_DONE;
+	fprintf(stderr, "camtrapctl: the socket's path is longer than %zu octets\n", sizeof c->socket_path - 1);
+	return EXIT_REFUSED;
 }
 
 /* Takes `request` over. */
@@ -292,8 +296,9 @@ run_mib(struct ctl *c, int argc, char **argv)
 	(void)argv;
 	if (argc > 1)
 		return wrong("too many arguments");
-	if ((conf = conf_of(c, &status)) == NULL && status != EXIT_DONE)
-		return status;
+	conf = conf_load(c->conf_path != NULL ? c->conf_path : CONF_DEFAULT, c->conf_path != NULL ? complain : complain_not, NULL);
+	if (conf == NULL && c->conf_path != NULL)
+		return EXIT_REFUSED;
 	status = cmd_mib(conf != NULL && conf->mib_root != NULL ? conf->mib_root : MIB_ROOT_DEFAULT);
 	conf_free(conf);
 	return status;

@@ -2,11 +2,13 @@
 #include "cli/client.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -126,6 +128,19 @@ document_checked(const struct buf *in, int *status, char why[static WHY_MAX])
 	return doc;
 }
 
+/* Who may ask is who may write to the socket. */
+static void
+why_refused(const char *socket_path, char why[static WHY_MAX])
+{
+	struct stat st;
+	const struct group *g = stat(socket_path, &st) == 0 ? getgrgid(st.st_gid) : NULL;
+
+	if (g == NULL)
+		snprintf(why, WHY_MAX, "%s: %s", socket_path, strerror(EACCES));
+	else
+		snprintf(why, WHY_MAX, "%s: %s; root and members of the group %s may ask the daemon", socket_path, strerror(EACCES), g->gr_name);
+}
+
 json_t *
 client_ask(const char *socket_path, json_t *request, int *status, char why[static WHY_MAX])
 {
@@ -141,9 +156,12 @@ client_ask(const char *socket_path, json_t *request, int *status, char why[stati
 		rc = read_all(fd, &in);
 	if (rc >= 0 && in.len == 0)
 		rc = -ECONNRESET;
-	if (rc < 0) {
+	if (rc == -EACCES) {
+		why_refused(socket_path, why);
+		*status = EXIT_REFUSED;
+	} else if (rc < 0) {
 		snprintf(why, WHY_MAX, "the daemon does not answer on %s: %s", socket_path, strerror(-rc));
-		*status = rc == -EACCES || rc == -EPERM ? EXIT_REFUSED : EXIT_NO_DAEMON;
+		*status = rc == -EPERM ? EXIT_REFUSED : EXIT_NO_DAEMON;
 	} else {
 		doc = document_checked(&in, status, why);
 	}

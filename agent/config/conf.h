@@ -93,6 +93,9 @@ typedef void conf_complain(void *arg, const char *line);
 
 /* Reads `path` and all it names. NULL when anything is wrong: every mistake was told. The caller frees it. */
 struct conf	*conf_load(const char *path, conf_complain *complain, void *arg);
+/* agent.run_dir alone, also when there are mistakes elsewhere (their number): where to ask the daemon, which goes on with the last
+ * good configuration. NULL: not to be known. The caller frees it. */
+char		*conf_run_dir(const char *path, size_t *mistakes);
 /* Wipes the secrets first; NULL is fine. */
 void		 conf_free(struct conf *c);
 /* The effective configuration with defaults, secrets as "***"; parses back to the same. */

@@ -940,8 +940,9 @@ folder_of(const char *path)
 	return folder;
 }
 
-struct conf *
-conf_load(const char *path, conf_complain *complain, void *arg)
+/* *run_dir: also of a configuration with mistakes in other places; NULL when it is not known. */
+static struct conf *
+load(const char *path, conf_complain *complain, void *arg, char **run_dir)
 {
 	struct loader l = { .c = calloc(1, sizeof(struct conf)), .folder = folder_of(path) };
 	struct conf *c = l.c;
@@ -968,6 +969,7 @@ conf_load(const char *path, conf_complain *complain, void *arg)
 	}
 	if (l.oom)
 		complain(arg, "out of memory");
+	*run_dir = c != NULL && c->run_dir != NULL ? strdup(c->run_dir) : NULL;
 	if (l.n_mistakes > 0 || l.oom) {
 		conf_free(c);
 		c = NULL;
@@ -981,4 +983,31 @@ conf_load(const char *path, conf_complain *complain, void *arg)
 	free(l.overflows);
 	free(l.folder);
 	return c;
+}
+
+struct conf *
+conf_load(const char *path, conf_complain *complain, void *arg)
+{
+	char *run_dir;
+	struct conf *c = load(path, complain, arg, &run_dir);
+
+	free(run_dir);
+	return c;
+}
+
+static void
+complain_not(void *arg, const char *line)
+{
+	(void)line;
+	++*(size_t *)arg;
+}
+
+char *
+conf_run_dir(const char *path, size_t *mistakes)
+{
+	char *run_dir;
+
+	*mistakes = 0;
+	conf_free(load(path, complain_not, mistakes, &run_dir));
+	return run_dir;
 }
