@@ -39,12 +39,11 @@ complain(void *arg, const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
-/* What the configuration names and start needs, but no line of it can be blamed for. How many mistakes. */
-static size_t
-surroundings_check(const struct conf *c, conf_complain *say, conf_complain *warn, void *arg)
+/* Of files that the configuration names, but no line of it can be blamed for. False: without them the daemon is of no use. */
+static bool
+registry_check(const struct conf *c, conf_complain *say, conf_complain *warn, void *arg)
 {
-	const char *const dirs[][2] = { { "state_dir", c->state_dir }, { "run_dir", c->run_dir } };
-	size_t missing = 0, wrong = 0;
+	size_t missing = 0;
 	char line[1024];
 
 	for (size_t i = 0; i < c->registry.n; i++) {
@@ -54,20 +53,28 @@ surroundings_check(const struct conf *c, conf_complain *say, conf_complain *warn
 		snprintf(line, sizeof line, "%s: agent.registry: %s: %s", c->path, c->registry.v[i], strerror(errno));
 		warn(arg, line);
 	}
-	if (missing == c->registry.n) {
-		snprintf(line, sizeof line, "%s: agent.registry: not one file can be read, so no maker would be recognised "
-		    "(the packages ieee-data and libwireshark-data have them)", c->path);
-		say(arg, line);
-		wrong++;
-	}
+	if (missing < c->registry.n)
+		return true;
+	snprintf(line, sizeof line, "%s: agent.registry: not one file can be read, so no maker would be recognised "
+	    "(the packages ieee-data and libwireshark-data have them)", c->path);
+	say(arg, line);
+	return false;
+}
+
+/* For --check: start says more (proc/rights.h), with the rights that it has then. */
+static bool
+dirs_check(const struct conf *c)
+{
+	const char *const dirs[][2] = { { "state_dir", c->state_dir }, { "run_dir", c->run_dir } };
+	bool ok = true;
+
 	for (size_t i = 0; i < nitems(dirs); i++) {
 		if (faccessat(AT_FDCWD, dirs[i][1], R_OK | W_OK | X_OK, AT_EACCESS) == 0 || errno == ENOENT)
 			continue;			/* start makes it */
-		snprintf(line, sizeof line, "%s: agent.%s: %s: %s", c->path, dirs[i][0], dirs[i][1], strerror(errno));
-		say(arg, line);
-		wrong++;
+		fprintf(stderr, "%s: agent.%s: %s: %s\n", c->path, dirs[i][0], dirs[i][1], strerror(errno));
+		ok = false;
 	}
-	return wrong;
+	return ok;
 }
 
 static void
@@ -84,7 +91,7 @@ load(const char *path)
 
 	for (size_t i = 0; c != NULL && i < c->warnings.n; i++)
 		complain_softly(NULL, c->warnings.v[i]);
-	if (c != NULL && surroundings_check(c, complain, complain_softly, NULL) > 0) {
+	if (c != NULL && !registry_check(c, complain, complain_softly, NULL)) {
 		conf_free(c);
 		c = NULL;
 	}
@@ -118,7 +125,7 @@ reload(const char *path, char *why, size_t size)
 
 	for (size_t i = 0; c != NULL && i < c->warnings.n; i++)
 		log_warnx("%s", c->warnings.v[i]);
-	if (c != NULL && surroundings_check(c, mistake_logged, warning_logged, &m) > 0) {
+	if (c != NULL && !registry_check(c, mistake_logged, warning_logged, &m)) {
 		conf_free(c);
 		c = NULL;
 	}
@@ -218,9 +225,14 @@ main(int argc, char **argv)
 		return EX_CONFIG;
 	}
 	if (check || dump) {
+		/* Who is not root may look at the configuration of a daemon that is another user's. */
+		bool usable = !check || !(borrowed || geteuid() == 0) || dirs_check(c);
+
 		if (dump)
 			conf_dump(c, stdout);
 		conf_free(c);
+		if (!usable)
+			return EX_CONFIG;
 		if (fflush(stdout) != 0) {
 			perror("camtrapd: the print is not whole");
 			return 1;

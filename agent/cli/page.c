@@ -323,7 +323,7 @@ page_status(const json_t *doc)
 		{ "lastFailure", FORM_PLAIN, { "LAST FAILURE", 2, 12 } } };
 	char up[24];
 
-	linef("agent", "%s, up %s", json_string_value(value_at(doc, "agent")), number(doc, "uptimeSeconds") == 0 ? "0 s" :
+	linef("agent", "%s, engine up %s", json_string_value(value_at(doc, "agent")), number(doc, "uptimeSeconds") == 0 ? "0 s" :
 	    duration_words((uint64_t)number(doc, "uptimeSeconds") * 1000, up));
 	status_switches(doc);
 	line_of("devices", doc, "%{devices.present} present, %{devices.stale} stale, %{devices.gone} gone; %{devices.open} open");

@@ -30,6 +30,7 @@
 #define STALL_MS 30000			/* without an answer: killed */
 #define START_MS 120000			/* the same while it reads its configuration and the database */
 #define STOP_S 10
+#define STOP_AGAIN_MS 1000		/* one stop may come as two signals: to us and to our process group */
 
 struct role {
 	enum peer_role	 peer;
@@ -51,6 +52,7 @@ struct kid {
 	pid_t			 pid;		/* 0: not running, `restart` is due */
 	struct chan		*chan;		/* NULL: not running, or it closed its end */
 	bool			 ready, told_down, filtered;
+	bool			 untold;	/* its end was no engine's to hear: the next one's */
 	bool			 looping;	/* as last told */
 	uint32_t		 restarts;
 	struct backoff		 backoff;
@@ -68,6 +70,7 @@ static struct parent {
 	struct conf		*conf;
 	supervise_reload	*reload;
 	bool			 verbose, stopping, said_ready;
+	struct mono		 stop_began;
 	int			 status;
 	struct kid		*kids;
 	size_t			 n;
@@ -398,6 +401,7 @@ kid_restart_later(struct kid *k)
 	k->told_down = true;
 	(loops ? log_error : log_warnx)("%s %s; restart %u in %" PRId64 " ms%s", k->name, k->why, k->restarts, ms,
 	    loops ? " (it ended more than 5 times in a minute)" : "");
+	k->untold = engine_kid()->chan == NULL;
 	tell_engine(k, false, k->why);
 	event_add(k->restart, &delay);
 	kid_changed(k);
@@ -421,8 +425,12 @@ kid_start(struct kid *k)
 	kid_join(k);
 	if (k == engine_kid()) {
 		reload_tell();
-		for (size_t i = 0; i < parent.n; i++)
+		for (size_t i = 0; i < parent.n; i++) {
 			role_tell(&parent.kids[i]);
+			if (parent.kids[i].untold)
+				tell_engine(&parent.kids[i], false, parent.kids[i].why);
+			parent.kids[i].untold = false;
+		}
 	} else
 		role_tell(k);
 }
@@ -572,30 +580,40 @@ sighup_cb(evutil_socket_t sig, short what, void *arg)
 }
 
 static void
-stop_late_cb(evutil_socket_t fd, short what, void *arg)
+kids_kill(const char *why)
 {
-	(void)fd, (void)what, (void)arg;
 	for (size_t i = 0; i < parent.n; i++) {
 		if (parent.kids[i].pid > 0) {
-			log_warnx("%s did not end in %d s; killed", parent.kids[i].name, STOP_S);
+			log_warnx("%s %s; killed", parent.kids[i].name, why);
 			kill(parent.kids[i].pid, SIGKILL);
 		}
 	}
 }
 
 static void
+stop_late_cb(evutil_socket_t fd, short what, void *arg)
+{
+	char why[40];
+
+	(void)fd, (void)what, (void)arg;
+	snprintf(why, sizeof why, "did not end in %d s", STOP_S);
+	kids_kill(why);
+}
+
+static void
 sigterm_cb(evutil_socket_t sig, short what, void *arg)
 {
 	static const struct timeval late = { STOP_S, 0 };
-	bool again = parent.stopping;
 
 	(void)sig, (void)what, (void)arg;
-	parent.stopping = true;
-	sd_say("STOPPING=1");
-	if (again) {
-		stop_late_cb(-1, 0, NULL);
+	if (parent.stopping) {
+		if (mono_since(parent.stop_began, mono_now()) > STOP_AGAIN_MS)
+			kids_kill("has not ended yet and a second signal came");
 		return;
 	}
+	parent.stopping = true;
+	parent.stop_began = mono_now();
+	sd_say("STOPPING=1");
 	for (size_t i = 0; i < parent.n; i++)
 		if (parent.kids[i].chan != NULL)
 			chan_put(parent.kids[i].chan, MSG_STOP, NULL);

@@ -79,7 +79,7 @@ class Trapd:
             trap = next((v for v in vbs if v.startswith('.1.3.6.1.6.3.1.1.4.1.0')), '')
             number = int(trap.rpartition('.')[2].strip())
             assert ROOT + '.0.' in trap, trap
-            names = DEVICE if number <= 8 else OTHER
+            names = DEVICE if number <= 7 else OTHER		# macFlood (8) counts devices, it is about none
             assert len(vbs) == len(names) + 2, (len(vbs), record)
             e = {n: value_of(n, v) for n, v in zip(names, vbs[2:])}
             e['type'] = TYPES[number]

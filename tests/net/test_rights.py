@@ -154,7 +154,7 @@ def roles_come_back(lab, systemd, noc):
         lab.wait(lambda: f'{name} is back' in lab.log_text(), 10, f'{role} is not ready again')
         print(f'ok: H2: {role} killed, ready again after {1000 * (time.monotonic() - killed):.0f} ms')
         same(f'H2: nobody else went with {role}', pids(lab, role), others)
-    for role in ('poller 1', 'notify'):
+    for role in ('engine', 'poller 1', 'notify'):
         lab.wait(lambda: [e for e in noc.events('agentTrouble') if role in e['text']], 20, f'H2: no alarm for {role}')
     print('ok: H2: a role that ended is an alarm')
 
