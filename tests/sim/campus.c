@@ -486,7 +486,7 @@ do_command(int n, char **w, FILE *out)
 		return "ok";
 	}
 	if (n < 2 || !mac_read(w[1], &mac) || (t = station_find(mac)) == NULL)
-		return "error no such station, or an unknown command";
+		return "error no such station, or an unknown command (plug, unplug MAC, move MAC SWITCH PORT, dead SWITCH, alive SWITCH, truth, quit)";
 	if (strcmp(w[0], "unplug") == 0) {
 		station_remove(t);
 		return "ok";
