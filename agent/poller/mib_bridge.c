@@ -1,11 +1,10 @@
 /* agent/poller/mib_bridge.c: BRIDGE-MIB and Q-BRIDGE-MIB: forwarding tables, base ports to ifIndex, FDB ids to VLANs; and the
  * tables of Huawei and Juniper that take their place. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "poller/tables_internal.h"
-
-#define VLAN_MAX 4094
 
 /* FDB id to VLAN; vlan 0: several VLANs share it. Ascending by id. */
 struct vlan_map { uint32_t fdb_id; uint16_t vlan; };
@@ -18,15 +17,17 @@ struct vlans {
 static int
 port_cmp(const void *a, const void *b)
 {
-	uint32_t x = ((const struct port_map *)a)->port, y = ((const struct port_map *)b)->port;
+	const struct port_map *x = a, *y = b;
 
-	return (x > y) - (x < y);
+	if (x->vlan != y->vlan)
+		return x->vlan < y->vlan ? -1 : 1;
+	return (x->port > y->port) - (x->port < y->port);
 }
 
 uint32_t
-if_by_port(const struct tables *t, uint32_t port)
+if_by_port(const struct tables *t, uint16_t vlan, uint32_t port)
 {
-	struct port_map key = { port, 0 };
+	struct port_map key = { vlan, port, 0 };
 	const struct port_map *m = t->n_ports > 0 ? bsearch(&key, t->ports, t->n_ports, sizeof *t->ports, port_cmp) : NULL;
 
 	return m != NULL ? m->if_index : 0;
@@ -55,7 +56,7 @@ take_ports(struct tables *t)
 		else if (t->n_ifs > 0 && !if_exists(t, (uint32_t)v))
 			note_drop(t, "dot1dBasePort: ifIndex that is not in ifTable");
 		else
-			t->ports[t->n_ports++] = (struct port_map){ g.idx[0], (uint32_t)v };
+			t->ports[t->n_ports++] = (struct port_map){ g.cells->vlan, g.idx[0], (uint32_t)v };
 	}
 }
 
@@ -294,8 +295,15 @@ u32_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* What the switch says of a bridge port in the context that the row is of. */
+static uint32_t
+if_of(const struct tables *t, const struct row_fdb *f)
+{
+	return if_by_port(t, f->table == TABLE_DOT1D ? f->vlan : 0, f->bridge_port);
+}
+
 /* True when the column of ports holds ifIndexes: not one is a bridge port, and most are interfaces (Alcatel OS6250, Extreme VOSS,
- * quirks rule 6c). Never where the table of bridge ports was not read to its end. */
+ * quirks rule 6c). Never where a table of bridge ports was not read to its end. */
 static bool
 ports_are_ifs(struct tables *t, size_t first)
 {
@@ -307,18 +315,20 @@ ports_are_ifs(struct tables *t, size_t first)
 		return false;
 	}
 	for (size_t i = first; i < t->n_rows; i++)
-		if (t->rows[i].fdb.bridge_port != 0)
+		if (t->rows[i].fdb.bridge_port != 0) {
 			v[n++] = t->rows[i].fdb.bridge_port;
+			known += if_of(t, &t->rows[i].fdb) != 0;
+		}
 	qsort(v, n, sizeof *v, u32_cmp);
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && v[i] == v[i - 1])
 			continue;
 		all++;
-		known += if_by_port(t, v[i]) != 0;
 		exist += if_exists(t, v[i]);
 	}
 	free(v);
-	return all > 0 && known == 0 && exist * 2 > all && step_ok(t, "dot1dBasePort") && step_ok(t, "ifTable");
+	return all > 0 && known == 0 && exist * 2 > all && step_ok(t, "dot1dBasePort") && step_ok(t, "ifTable") &&
+	    !step_failed(t, "dot1dBasePort per VLAN");
 }
 
 static void
@@ -331,7 +341,7 @@ place(struct tables *t, size_t first)
 
 		if (f->bridge_port == 0)
 			continue;
-		if ((f->if_index = if_by_port(t, f->bridge_port)) != 0)
+		if ((f->if_index = if_of(t, f)) != 0)
 			note_rule(t, "FDB port by dot1dBasePortIfIndex");
 		else if (same && if_exists(t, f->bridge_port)) {
 			f->if_index = f->bridge_port;
@@ -355,52 +365,83 @@ u64_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static bool
-has(const uint64_t *v, size_t n, uint64_t m)
+/* How well a row says where its MAC is: one with a port before one without; then a table with VLANs, a VLAN's context, the default
+ * context (which repeats a VLAN or hides them all). */
+static uint64_t
+worth(const struct row_fdb *f)
 {
-	return n > 0 && bsearch(&m, v, n, sizeof *v, u64_cmp) != NULL;
+	return (placed(f) ? 4u : 0u) + (f->table != TABLE_DOT1D ? 2u : f->vlan != 0 ? 1u : 0u);
 }
 
-/* What another row says better: dot1d rows of a MAC that the other tables place, rows without a port of a MAC that has one. */
+/* Of each MAC the rows of the best worth stay: further ones say the same with less. */
 static void
 drop_repeats(struct tables *t, size_t first)
 {
-	size_t n = t->n_rows - first, n_other = 0, n_better = 0, n_placed = 0, out = first;
-	uint64_t *other, *better, *any;
+	size_t n = t->n_rows - first, out = first;
+	uint64_t *keys;
 
 	if (n == 0)
 		return;
-	if ((other = calloc(3 * n, sizeof *other)) == NULL) {
+	if ((keys = calloc(n, sizeof *keys)) == NULL) {
 		t->no_memory = true;
 		return;
 	}
-	better = other + n;
-	any = better + n;
+	for (size_t i = 0; i < n; i++)
+		keys[i] = mac_u64(t->rows[first + i].fdb.mac) << 3 | worth(&t->rows[first + i].fdb);
+	qsort(keys, n, sizeof *keys, u64_cmp);
 	for (size_t i = first; i < t->n_rows; i++) {
-		const struct row_fdb *f = &t->rows[i].fdb;
-		uint64_t m = mac_u64(f->mac);
+		uint64_t mac = mac_u64(t->rows[i].fdb.mac);
+		size_t lo = 0, hi = n;		/* the last key of this MAC */
 
-		if (f->table != TABLE_DOT1D)
-			other[n_other++] = m;
-		if (f->table != TABLE_DOT1D && placed(f))
-			better[n_better++] = m;
-		if (placed(f))
-			any[n_placed++] = m;
-	}
-	qsort(other, n_other, sizeof *other, u64_cmp);
-	qsort(better, n_better, sizeof *better, u64_cmp);
-	qsort(any, n_placed, sizeof *any, u64_cmp);
-	for (size_t i = first; i < t->n_rows; i++) {
-		const struct row_fdb *f = &t->rows[i].fdb;
-		uint64_t m = mac_u64(f->mac);
+		while (hi - lo > 1) {
+			size_t mid = lo + (hi - lo) / 2;
 
-		if (placed(f) ? f->table == TABLE_DOT1D && has(better, n_better, m) :
-		    has(any, n_placed, m) || (f->table == TABLE_DOT1D && has(other, n_other, m)))
-			continue;
-		t->rows[out++] = t->rows[i];
+			if (keys[mid] >> 3 <= mac)
+				lo = mid;
+			else
+				hi = mid;
+		}
+		assert(keys[lo] >> 3 == mac);
+		if ((keys[lo] & 7) == worth(&t->rows[i].fdb))
+			t->rows[out++] = t->rows[i];
 	}
 	t->n_rows = out;
-	free(other);
+	free(keys);
+}
+
+/* The rows of one context, from `at` on; ascending by VLAN. */
+static size_t
+run_end(const struct tables *t, size_t at)
+{
+	size_t end = at;
+
+	while (end < t->n_rows && t->rows[end].fdb.vlan == t->rows[at].fdb.vlan)
+		end++;
+	return end;
+}
+
+/* Some agents take no notice of the context and show the whole table in each (NX-OS since 7.0(3)I4, cited: netdisco #652): the VLAN
+ * asked for says nothing then. Seen when two VLANs or more have entries, all of them the very ones of the default context. */
+static void
+drop_echoes(struct tables *t, size_t first)
+{
+	size_t own = first < t->n_rows && t->rows[first].fdb.vlan == 0 ? run_end(t, first) - first : 0, echoes = 0;
+
+	for (size_t at = first + own, end; at < t->n_rows; at = end, echoes++) {
+		end = run_end(t, at);
+		if (end - at != own)
+			return;
+		for (size_t i = 0; i < own; i++) {
+			const struct row_fdb *a = &t->rows[first + i].fdb, *b = &t->rows[at + i].fdb;
+
+			if (mac_u64(a->mac) != mac_u64(b->mac) || a->bridge_port != b->bridge_port)
+				return;
+		}
+	}
+	if (echoes < 2)
+		return;
+	t->n_rows = first + own;
+	note_rule(t, "VLAN unknown: each VLAN context shows the same entries");
 }
 
 void
@@ -419,7 +460,11 @@ mib_bridge_join(struct tables *t)
 	at = t->n_rows;
 	while (group_next(t, TAB_DOT1D, &g))
 		if (dot1d_mac(t, &g, &m))
-			entry_add(t, &g, TABLE_DOT1D, m, 0);
+			entry_add(t, &g, TABLE_DOT1D, m, g.cells->vlan);
+	drop_echoes(t, at);
+	for (size_t i = at; i < t->n_rows; i++)
+		if (t->rows[i].fdb.vlan != 0)
+			note_rule(t, "VLAN by its context");
 	place(t, at);
 	take_huawei(t);
 	drop_repeats(t, first);

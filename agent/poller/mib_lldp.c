@@ -161,7 +161,7 @@ local_port(struct tables *t, uint32_t port)
 			}
 		}
 	}
-	if ((i = if_by_port(t, port)) != 0)
+	if ((i = if_by_port(t, 0, port)) != 0)
 		note_rule(t, "LLDP port is a bridge port");
 	else if (port != 0 && if_exists(t, port) && step_ok(t, "dot1dBasePort")) {
 		i = port;

@@ -7,11 +7,14 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "poller/contexts.h"
 
 enum phase { POLL_IDLE, POLL_PROBE, POLL_STEPS, POLL_CLOSE, POLL_PING };
-enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100, MAX_ROWS = 262144 };
+enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100, MAX_ROWS = 262144, TRIES = 3 };
 /* Kept back from the budget, so that the last question (has it restarted?) can be asked after any walk. */
 enum { CLOSE_REQUESTS = 6, CLOSE_MS_MAX = 3000 };
+
+#define NO_CONTEXTS "no answer; VLAN contexts have to be allowed on the switch (SNMPv3: snmp-server group ... context vlan- match prefix)"
 
 static const uint32_t sys_descr[] = { 1, 3, 6, 1, 2, 1, 1, 1, 0 }, sys_object_id[] = { 1, 3, 6, 1, 2, 1, 1, 2, 0 },
 	sys_uptime[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
@@ -35,10 +38,14 @@ struct poll {
 	struct tables			*tables;
 	size_t				 step;
 	unsigned			 lost;		/* steps timed out in a row */
+	struct contexts			 contexts;
+	const struct context		*context;	/* being asked; NULL: the default one */
+	bool				 forced, context_answered;
+	struct vlan_set			 forced_vlans;
 	struct mono			 begun;
 	struct wall			 started;
 	struct snmp_budget		 budget;	/* of the poll, over all peers */
-	char				 error[160];
+	char				 error[200];
 };
 
 static void step_next(struct poll *p);
@@ -71,7 +78,22 @@ poll_free(struct poll *p)
 	for (size_t i = 0; i < p->n; i++)
 		snmp_peer_free(p->peer[i]);
 	tables_free(p->tables);
+	contexts_free(&p->contexts);
 	free(p);
+}
+
+void
+poll_vlans(struct poll *p, const struct vlan_set *vlans)
+{
+	assert(p->phase == POLL_IDLE);
+	p->forced = true;
+	p->forced_vlans = *vlans;
+}
+
+uint16_t
+poll_vlan(const struct poll *p)
+{
+	return p->context != NULL ? p->context->vlan : 0;
 }
 
 bool
@@ -190,17 +212,37 @@ table_each(void *arg, const struct varbind *v)
 	tables_put(p->tables, v);
 }
 
+/* `why` NULL: well. */
+static void
+step_ended(struct poll *p, const char *why)
+{
+	const char *name = poll_steps[p->step].name;
+	char text[160];
+
+	if (why != NULL && p->context != NULL) {
+		snprintf(text, sizeof text, "VLAN %u: %s", p->context->vlan, why);
+		why = text;
+	}
+	tables_step_done(p->tables, p->step, why == NULL, why);
+	if (why != NULL) {
+		because(p, name, why);
+		p->partial = true;
+	}
+}
+
 static void
 step_done(void *arg, enum snmp_result r)
 {
 	struct poll *p = arg;
+	bool lost = r == SNMP_TIMED_OUT || r == SNMP_DENIED;
 
-	tables_step_done(p->tables, p->step, r == SNMP_DONE, r == SNMP_DONE ? NULL : snmp_result_text(r));
-	if (r != SNMP_DONE) {
-		because(p, poll_steps[p->step].name, snmp_result_text(r));
-		p->partial = true;
+	if (p->context == NULL) {
+		step_ended(p, r == SNMP_DONE ? NULL : snmp_result_text(r));
+		p->lost = r == SNMP_TIMED_OUT ? p->lost + 1 : 0;
+	} else {			/* the switch itself did answer: it need not know this context */
+		step_ended(p, r == SNMP_DONE ? NULL : lost && !p->contexts.answered ? NO_CONTEXTS : snmp_result_text(r));
+		p->context_answered = p->context_answered && !lost;
 	}
-	p->lost = r == SNMP_TIMED_OUT ? p->lost + 1 : 0;
 	p->step++;
 	step_next(p);
 }
@@ -226,13 +268,22 @@ static bool
 step_ask(struct poll *p, const struct poll_step *st)
 {
 	uint32_t oid[8][OID_MAX];
+	const struct conf_credential *c = conf_credential(p->conf, p->sw->credentials.v[p->current]);
 	struct snmp_walk w = { .row_octets = st->row_octets, .max_rows = max_rows(p) };
+	char context[40];
+
+	if (p->context != NULL) {
+		snprintf(context, sizeof context, "%s%u", c->version != SNMP_V3 ? "@" : c->context_prefix != NULL ? c->context_prefix : "",
+		    p->context->vlan);
+		w.context = context;
+		snmp_peer_tries(p->peer[p->current], p->context->lost ? 1 : TRIES);
+	}
 
 	for (; w.n < nitems(st->columns) && st->columns[w.n] != NULL; w.n++) {
 		w.column_lens[w.n] = oid_of(st->columns[w.n], oid[w.n]);
 		w.columns[w.n] = oid[w.n];
 	}
-	if (st->get)
+	if (st->how == POLL_GET)
 		return snmp_get(p->peer[p->current], w.columns, w.column_lens, w.n, table_each, step_done, p);
 	return snmp_walk(p->peer[p->current], &w, table_each, step_done, p);
 }
@@ -248,15 +299,86 @@ step_idle(const struct poll *p)
 	return p->budget.requests >= p->budget.max_requests ? "not asked: more requests needed than allowed" : NULL;
 }
 
+static size_t
+first_vlan_step(void)
+{
+	size_t i = 0;
+
+	while (i < poll_n_steps && poll_steps[i].how != POLL_WALK_VLANS)
+		i++;
+	return i;
+}
+
+/* At the first step that is repeated per VLAN: which VLANs there are to be asked. false: out of memory. */
+static bool
+vlans_begin(struct poll *p)
+{
+	struct vlan_set all = p->forced_vlans, access = { 0 };
+
+	if (!p->forced)
+		tables_vlans(p->tables, &all, &access);
+	return contexts_begin(&p->contexts, &all, &access);
+}
+
+/* Ends the contexts; those that are left stay unasked for a reason. */
+static bool
+vlans_end(struct poll *p, const char *why)
+{
+	size_t left = p->contexts.n - p->contexts.at;
+	char text[128];
+
+	if (why != NULL) {
+		tables_vlans_left(p->tables, left > 0 ? p->contexts.v[p->contexts.at].vlan : 0, left, why, text, sizeof text);
+		because(p, "VLAN contexts", text);
+		p->partial = true;
+	}
+	p->step = poll_n_steps;
+	snmp_peer_tries(p->peer[p->current], TRIES);
+	return false;
+}
+
+/* On to the context of the next VLAN and the first of its steps; false: to the end of all steps. */
+static bool
+vlan_next(struct poll *p)
+{
+	const char *why;
+
+	if (p->context != NULL)
+		contexts_result(&p->contexts, p->context_answered);
+	else if (!vlans_begin(p))
+		return vlans_end(p, "not asked: out of memory");
+	p->context = NULL;
+	(void)tables_context(p->tables, 0);
+	if (p->contexts.at == p->contexts.n)
+		return vlans_end(p, NULL);
+	if ((why = contexts_mute(&p->contexts) ? "not asked: no answer before" : step_idle(p)) != NULL)
+		return vlans_end(p, why);
+	if (!tables_context(p->tables, p->contexts.v[p->contexts.at].vlan))
+		return vlans_end(p, "not asked: no memory left");
+	p->context = contexts_next(&p->contexts);
+	p->context_answered = true;
+	p->step = first_vlan_step();
+	return true;
+}
+
+/* The step to be tried next; NULL: all are done. */
+static const struct poll_step *
+step_of(struct poll *p)
+{
+	if (p->step < (p->context != NULL ? poll_n_steps : first_vlan_step()) || vlan_next(p))
+		return &poll_steps[p->step];
+	return NULL;
+}
+
 static void
 step_next(struct poll *p)
 {
 	const uint32_t *oid = sys_uptime;
+	const struct poll_step *st;
 	size_t n = nitems(sys_uptime);
 
 	assert(p->phase == POLL_STEPS && p->tables != NULL);
-	for (; p->step < poll_n_steps; p->step++) {
-		const struct poll_step *st = &poll_steps[p->step];
+	for (; (st = step_of(p)) != NULL; p->step++) {
 		const char *why;
 
 		if (st->wanted != NULL && !st->wanted(p->tables))
@@ -266,9 +388,7 @@ step_next(struct poll *p)
 				return;
 			why = "not asked: out of memory";
 		}
-		tables_step_done(p->tables, p->step, false, why);
-		because(p, st->name, why);
-		p->partial = true;
+		step_ended(p, why);
 	}
 	p->phase = POLL_CLOSE;
 	p->seen_uptime = false;
@@ -303,6 +423,8 @@ probe_done(void *arg, enum snmp_result r)
 		poll_end(p, SWITCH_UNREACHABLE, NULL);
 		return;
 	}
+	if (p->forced)
+		tables_force_vlans(p->tables);
 	p->phase = POLL_STEPS;
 	step_next(p);
 }
@@ -317,7 +439,7 @@ probe_next(struct poll *p)
 		p->current = p->order[p->tried++];
 		if (peer_of(p, p->current) == NULL)
 			continue;
-		snmp_peer_tries(p->peer[p->current], 3);
+		snmp_peer_tries(p->peer[p->current], TRIES);
 		if (snmp_get(p->peer[p->current], oids, lens, nitems(oids), uptime_each, probe_done, p))
 			return;
 		because(p, "poll", "out of memory");
@@ -342,6 +464,7 @@ begin(struct poll *p, enum phase phase)
 	p->denied = p->partial = p->has_uptime = p->seen_uptime = p->no_memory = false;
 	p->uptime_cs = p->seen_uptime_cs = 0;
 	p->step = p->lost = 0;
+	p->context = NULL;
 	p->error[0] = '\0';
 	p->begun = mono_now();
 	p->started = wall_now();

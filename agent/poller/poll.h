@@ -27,6 +27,8 @@ void		 poll_free(struct poll *p);	/* an open poll ends without a call */
 /* Shows each object that is answered to a table, as it came, to `each` as well: for recording. */
 void		 poll_tap(struct poll *p, snmp_varbind_fn *each, void *arg);
 bool		 poll_running(const struct poll *p);	/* between the start and its call of `done` */
+/* Polls from now on ask just these VLANs in contexts of their own, whatever the switch lists. Copies them. */
+void		 poll_vlans(struct poll *p, const struct vlan_set *vlans);
 /* The whole of poll_steps[], in at most poll_interval and max_rows / 10 + 200 requests (threat-model.md P1, P2): what is not
  * read by then is incomplete, with the reason. */
 void		 poll_start(struct poll *p);
@@ -34,6 +36,8 @@ void		 poll_start(struct poll *p);
 void		 poll_ping(struct poll *p);
 /* True while it waits for a first answer, after a time-out or in a ping: most likely the switch is dead. */
 bool		 poll_waiting(const struct poll *p);
+/* The VLAN whose context is being asked; 0: the default one. For who taps. */
+uint16_t	 poll_vlan(const struct poll *p);
 /* Progress for people: steps done and in all. */
 void		 poll_progress(const struct poll *p, unsigned *done, unsigned *all, const char **step);
 #endif

@@ -415,7 +415,8 @@ same(const struct sw *w, const struct conf *nc, const struct conf_switch *n)
 
 		if (!str_eq(o->credentials.v[i], n->credentials.v[i]) || a == NULL || b == NULL || a->version != b->version ||
 		    !str_eq(a->community, b->community) || !str_eq(a->user, b->user) || a->auth != b->auth || a->priv != b->priv ||
-		    !str_eq(a->auth_secret, b->auth_secret) || !str_eq(a->priv_secret, b->priv_secret))
+		    !str_eq(a->auth_secret, b->auth_secret) || !str_eq(a->priv_secret, b->priv_secret) ||
+		    !str_eq(a->context_prefix, b->context_prefix))
 			return false;
 	}
 	return true;

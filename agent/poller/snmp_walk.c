@@ -19,6 +19,7 @@ struct walk {
 	size_t		n, asked[COLUMNS], row_octets;
 	uint32_t	max_rows;
 	bool		next_only, single, full;
+	bool		unsure;		/* a context that has not answered yet: it may not exist */
 };
 
 static void
@@ -66,7 +67,7 @@ walk_lost_one(struct ask *a)
 {
 	struct walk *w = (struct walk *)a;
 
-	if (a->command != ASK_BULK || a->timeouts < 2)
+	if (a->command != ASK_BULK || a->timeouts < 2 || w->unsure)
 		return;
 	habits_halve(ask_habits(a));
 	if (!ask_habits(a)->bulk_works)
@@ -178,6 +179,7 @@ walk_answered(struct ask *a)
 		ask_end(a, ask_result(a));
 		return;
 	}
+	w->unsure = false;
 	if (a->errstat != 0)
 		walk_error(w);
 	else if (!walk_take(w)) {
@@ -228,6 +230,7 @@ snmp_walk(struct snmp_peer *p, const struct snmp_walk *spec, snmp_varbind_fn *ea
 	w->ask.arg = arg;
 	w->row_octets = spec->row_octets;
 	w->max_rows = spec->max_rows;
+	w->unsure = spec->context != NULL;
 	for (; w->n < spec->n && w->n < COLUMNS; w->n++) {
 		struct column *c = &w->col[w->n];
 

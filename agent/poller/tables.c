@@ -20,6 +20,9 @@
 #define MED	LLDP "5.4795.1.3."
 #define JNX	ENT "2636.3.48.1.3.1.1."
 #define HWFDB	ENT "2011.5.25.42.2.1.3.1."
+#define VTP	ENT "9.9.46.1.3.1.1."
+#define VMVLAN	ENT "9.9.68.1.2.2.1."
+#define LOGICAL	"1.3.6.1.2.1.47.1.2.1.1."
 
 #define COLUMN_IDS 24		/* the longest OID of a column here has fewer */
 #define INDEX_MAX 64		/* sub-identifiers of an index that are kept */
@@ -33,29 +36,34 @@ static bool wanted_lldp2(const void *tables);
 #define MAPS (ROW_BIT(ROW_FDB) | ROW_BIT(ROW_NEIGHBOUR))
 
 const struct poll_step poll_steps[] = {
-	{ "system", true, ROW_BIT(ROW_SYSTEM), 0, { SYS "1.0", SYS "2.0", SYS "3.0", SYS "5.0" }, NULL },
-	{ "dot1dBase", true, 0, 0, { BRIDGE "1.1.0", BRIDGE "4.2.0" }, NULL },
-	{ "ifTable", false, ROW_BIT(ROW_IFACE) | MAPS, 40, { IFE "2", IFE "3", IFE "6", IFE "8" }, NULL },
-	{ "ifXTable", false, ROW_BIT(ROW_IFACE) | MAPS, 50, { IFX "1", IFX "18" }, NULL },
-	{ "dot1dBasePort", false, MAPS, 24, { BRIDGE "1.4.1.2" }, NULL },
-	{ "dot1qVlanFdbId", false, ROW_BIT(ROW_FDB), 30, { BRIDGE "7.1.4.2.1.3" }, NULL },
-	{ "jnxL2aldVlan", false, ROW_BIT(ROW_FDB), 30, { JNX "3", JNX "5" }, wanted_juniper },
-	{ "dot1qTpFdb", false, ROW_BIT(ROW_FDB), 40, { BRIDGE "7.1.2.2.1.2", BRIDGE "7.1.2.2.1.3" }, NULL },
-	{ "dot1dTpFdb", false, ROW_BIT(ROW_FDB), 40, { BRIDGE "4.3.1.1", BRIDGE "4.3.1.2", BRIDGE "4.3.1.3" }, NULL },
-	{ "hwDynFdb", false, ROW_BIT(ROW_FDB), 48, { HWFDB "4" }, wanted_huawei },
-	{ "lldpLocPort", false, ROW_BIT(ROW_NEIGHBOUR), 50, { LLDP "3.7.1.2", LLDP "3.7.1.3", LLDP "3.7.1.4" }, NULL },
-	{ "lldpRem", false, ROW_BIT(ROW_NEIGHBOUR), 150, { LLDP "4.1.1.4", LLDP "4.1.1.5", LLDP "4.1.1.6", LLDP "4.1.1.7", LLDP "4.1.1.8",
+	{ "system", POLL_GET, ROW_BIT(ROW_SYSTEM), 0, { SYS "1.0", SYS "2.0", SYS "3.0", SYS "5.0" }, NULL },
+	{ "dot1dBase", POLL_GET, 0, 0, { BRIDGE "1.1.0", BRIDGE "4.2.0" }, NULL },
+	{ "ifTable", POLL_WALK, ROW_BIT(ROW_IFACE) | MAPS, 40, { IFE "2", IFE "3", IFE "6", IFE "8" }, NULL },
+	{ "ifXTable", POLL_WALK, ROW_BIT(ROW_IFACE) | MAPS, 50, { IFX "1", IFX "18" }, NULL },
+	{ "dot1dBasePort", POLL_WALK, MAPS, 24, { BRIDGE "1.4.1.2" }, NULL },
+	{ "dot1qVlanFdbId", POLL_WALK, ROW_BIT(ROW_FDB), 30, { BRIDGE "7.1.4.2.1.3" }, NULL },
+	{ "jnxL2aldVlan", POLL_WALK, ROW_BIT(ROW_FDB), 30, { JNX "3", JNX "5" }, wanted_juniper },
+	{ "dot1qTpFdb", POLL_WALK, ROW_BIT(ROW_FDB), 40, { BRIDGE "7.1.2.2.1.2", BRIDGE "7.1.2.2.1.3" }, NULL },
+	{ "dot1dTpFdb", POLL_WALK, ROW_BIT(ROW_FDB), 40, { BRIDGE "4.3.1.1", BRIDGE "4.3.1.2", BRIDGE "4.3.1.3" }, NULL },
+	{ "hwDynFdb", POLL_WALK, ROW_BIT(ROW_FDB), 48, { HWFDB "4" }, wanted_huawei },
+	{ "lldpLocPort", POLL_WALK, ROW_BIT(ROW_NEIGHBOUR), 50, { LLDP "3.7.1.2", LLDP "3.7.1.3", LLDP "3.7.1.4" }, NULL },
+	{ "lldpRem", POLL_WALK, ROW_BIT(ROW_NEIGHBOUR), 150, { LLDP "4.1.1.4", LLDP "4.1.1.5", LLDP "4.1.1.6", LLDP "4.1.1.7", LLDP "4.1.1.8",
 	    LLDP "4.1.1.9", LLDP "4.1.1.10", LLDP "4.1.1.12" }, NULL },
-	{ "lldpRemManAddr", false, ROW_BIT(ROW_NEIGHBOUR), 40, { LLDP "4.2.1.3", LLDP "4.2.1.4" }, NULL },
-	{ "lldpXMedClass", false, ROW_BIT(ROW_NEIGHBOUR), 40, { MED "1.1.3" }, NULL },
-	{ "lldpXMedInventory", false, ROW_BIT(ROW_NEIGHBOUR), 60, { MED "3.1.1", MED "3.1.2", MED "3.1.3", MED "3.1.4", MED "3.1.5",
+	{ "lldpRemManAddr", POLL_WALK, ROW_BIT(ROW_NEIGHBOUR), 40, { LLDP "4.2.1.3", LLDP "4.2.1.4" }, NULL },
+	{ "lldpXMedClass", POLL_WALK, ROW_BIT(ROW_NEIGHBOUR), 40, { MED "1.1.3" }, NULL },
+	{ "lldpXMedInventory", POLL_WALK, ROW_BIT(ROW_NEIGHBOUR), 60, { MED "3.1.1", MED "3.1.2", MED "3.1.3", MED "3.1.4", MED "3.1.5",
 	    MED "3.1.6", MED "3.1.7" }, NULL },
-	{ "lldpV2Rem", false, ROW_BIT(ROW_NEIGHBOUR), 150, { LLDP2 "4.1.1.5", LLDP2 "4.1.1.6", LLDP2 "4.1.1.7", LLDP2 "4.1.1.8",
+	{ "lldpV2Rem", POLL_WALK, ROW_BIT(ROW_NEIGHBOUR), 150, { LLDP2 "4.1.1.5", LLDP2 "4.1.1.6", LLDP2 "4.1.1.7", LLDP2 "4.1.1.8",
 	    LLDP2 "4.1.1.9", LLDP2 "4.1.1.10", LLDP2 "4.1.1.11", LLDP2 "4.1.1.13" }, wanted_lldp2 },
-	{ "lldpV2RemManAddr", false, ROW_BIT(ROW_NEIGHBOUR), 40, { LLDP2 "4.2.1.3" }, wanted_lldp2 },
-	{ "cdpCache", false, ROW_BIT(ROW_NEIGHBOUR), 120, { CDP "3", CDP "4", CDP "5", CDP "6", CDP "7", CDP "8", CDP "9" }, NULL },
-	{ "ipNetToMedia", false, ROW_BIT(ROW_ARP), 40, { "1.3.6.1.2.1.4.22.1.2" }, NULL },
-	{ "ipNetToPhysical", false, ROW_BIT(ROW_ARP), 44, { "1.3.6.1.2.1.4.35.1.4" }, NULL },
+	{ "lldpV2RemManAddr", POLL_WALK, ROW_BIT(ROW_NEIGHBOUR), 40, { LLDP2 "4.2.1.3" }, wanted_lldp2 },
+	{ "cdpCache", POLL_WALK, ROW_BIT(ROW_NEIGHBOUR), 120, { CDP "3", CDP "4", CDP "5", CDP "6", CDP "7", CDP "8", CDP "9" }, NULL },
+	{ "ipNetToMedia", POLL_WALK, ROW_BIT(ROW_ARP), 40, { "1.3.6.1.2.1.4.22.1.2" }, NULL },
+	{ "ipNetToPhysical", POLL_WALK, ROW_BIT(ROW_ARP), 44, { "1.3.6.1.2.1.4.35.1.4" }, NULL },
+	/* One question where there are none: the two lists of VLANs are not one table, and end each by itself. */
+	{ "vtpVlan", POLL_WALK, ROW_BIT(ROW_FDB), 30, { VTP "2", VTP "3", LOGICAL "2" }, wanted_vlan_list },
+	{ "vmVlan", POLL_WALK, 0, 30, { VMVLAN "2" }, wanted_contexts },
+	{ "dot1dTpFdb per VLAN", POLL_WALK_VLANS, ROW_BIT(ROW_FDB), 40, { BRIDGE "4.3.1.1", BRIDGE "4.3.1.2", BRIDGE "4.3.1.3" }, wanted_contexts },
+	{ "dot1dBasePort per VLAN", POLL_WALK_VLANS, ROW_BIT(ROW_FDB), 24, { BRIDGE "1.4.1.2" }, wanted_context_ports },
 };
 const size_t poll_n_steps = nitems(poll_steps);
 
@@ -82,6 +90,9 @@ static const struct entry { const char *oid; uint8_t tab, add; } entries[] = {
 	{ ENT "9.9.23.1.2.1.1",		TAB_CDP,	0 },
 	{ "1.3.6.1.2.1.4.22.1",		TAB_MEDIA,	0 },
 	{ "1.3.6.1.2.1.4.35.1",		TAB_PHYS,	0 },
+	{ ENT "9.9.46.1.3.1.1",		TAB_VTP,	0 },
+	{ ENT "9.9.68.1.2.2.1",		TAB_VMVLAN,	0 },
+	{ "1.3.6.1.2.1.47.1.2.1.1",	TAB_LOGICAL,	0 },
 };
 
 /* Dotted text, which is ours, into sub-identifiers. */
@@ -181,6 +192,7 @@ tables_free(struct tables *t)
 		row_free(&t->rows[i]);
 	free(t->rows);
 	free_raw(t);
+	free(t->contexts);
 	free(t->step_state);
 	free(t->step_why);
 	free(t);
@@ -332,6 +344,7 @@ tables_put(struct tables *t, const struct varbind *v)
 	    !room(t, (void **)&t->oct, t->n_oct, &t->cap_oct, c.n_oct, 1))
 		return;
 	c.seq = (uint32_t)t->n_cells;
+	c.vlan = t->context;
 	c.n_idx = (uint8_t)n_idx;
 	c.idx_at = t->n_idx;
 	c.oct_at = t->n_oct;
@@ -341,6 +354,10 @@ tables_put(struct tables *t, const struct varbind *v)
 		memcpy(t->oct + t->n_oct, v->octets, c.n_oct);
 	t->n_oct += c.n_oct;
 	t->per_tab[c.tab]++;
+	if (c.vlan != 0 && c.tab == TAB_DOT1D) {
+		t->context_rows++;
+		t->contexts[t->n_contexts - 1].entries += c.col == 2;
+	}
 	t->cells[t->n_cells++] = c;
 }
 
@@ -349,17 +366,74 @@ tables_step_done(struct tables *t, size_t step, bool ok, const char *why)
 {
 	if (step >= poll_n_steps)
 		return;
+	if (t->context != 0 && !ok)
+		t->contexts[t->n_contexts - 1].whole = false;
+	if (t->step_state[step] == STEP_FAILED)
+		return;			/* in an earlier context */
 	t->step_state[step] = ok ? STEP_OK : STEP_FAILED;
-	snprintf(t->step_why[step], sizeof t->step_why[step], "%s: %.40s", poll_steps[step].name, why != NULL ? why : "");
+	snprintf(t->step_why[step], sizeof t->step_why[step], "%s: %s", poll_steps[step].name, why != NULL ? why : "");
+}
+
+void
+tables_force_vlans(struct tables *t)
+{
+	t->forced = true;
+}
+
+bool
+tables_context(struct tables *t, uint16_t vlan)
+{
+	assert(!t->joined && vlan <= VLAN_MAX);
+	t->context_rows = 0;
+	t->context = 0;
+	if (vlan == 0)
+		return true;
+	if (!room(t, (void **)&t->contexts, t->n_contexts, &t->cap_contexts, 1, sizeof *t->contexts))
+		return false;
+	t->contexts[t->n_contexts++] = (struct context_read){ .vlan = vlan, .whole = true };
+	t->context = vlan;
+	return true;
+}
+
+void
+tables_vlans_left(struct tables *t, uint16_t vlan, size_t n, const char *why, char *text, size_t text_max)
+{
+	if (n > 1)
+		snprintf(text, text_max, "VLAN %u and %zu more: %s", vlan, n - 1, why);
+	else if (n == 1)
+		snprintf(text, text_max, "VLAN %u: %s", vlan, why);
+	else
+		snprintf(text, text_max, "%s", why);
+	snprintf(t->left_why, sizeof t->left_why, "VLAN contexts: %.100s", text);
+}
+
+void
+tables_contexts(const struct tables *t, void (*each)(void *arg, uint16_t vlan, uint32_t entries, bool whole), void *arg)
+{
+	for (size_t i = 0; i < t->n_contexts; i++)
+		each(arg, t->contexts[i].vlan, t->contexts[i].entries, t->contexts[i].whole);
+}
+
+static uint8_t
+state_of(const struct tables *t, const char *name)
+{
+	for (size_t i = 0; i < poll_n_steps; i++)
+		if (str_eq(poll_steps[i].name, name))
+			return t->step_state[i];
+	assert(!"a step of poll_steps[]");
+	return STEP_FAILED;
 }
 
 bool
 step_ok(const struct tables *t, const char *name)
 {
-	for (size_t i = 0; i < poll_n_steps; i++)
-		if (str_eq(poll_steps[i].name, name))
-			return t->step_state[i] == STEP_OK;
-	return false;
+	return state_of(t, name) == STEP_OK;
+}
+
+bool
+step_failed(const struct tables *t, const char *name)
+{
+	return state_of(t, name) == STEP_FAILED;
 }
 
 static int
@@ -367,6 +441,8 @@ cell_index_cmp(const struct tables *t, const struct cell *a, const struct cell *
 {
 	size_t n = a->n_idx < b->n_idx ? a->n_idx : b->n_idx;
 
+	if (a->vlan != b->vlan)
+		return a->vlan < b->vlan ? -1 : 1;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t x = t->idx[a->idx_at + i], y = t->idx[b->idx_at + i];
 
@@ -514,6 +590,8 @@ tables_join(struct tables *t)
 		if (t->step_state[i] == STEP_SILENT)
 			snprintf(t->step_why[i], sizeof t->step_why[i], "%s: not asked", s->name);
 	}
+	if (t->left_why[0] != '\0')
+		t->complete &= ~ROW_BIT(ROW_FDB);
 	for (size_t i = 0; i < t->n_notes; i++)
 		if (str_eq(t->notes[i].text, "over the limit of rows"))
 			t->complete = 0;
@@ -526,6 +604,7 @@ tables_join(struct tables *t)
 	}
 	mib_system_join(t);
 	mib_if_join(t);
+	mib_vlan_join(t);
 	mib_bridge_join(t);
 	mib_lldp_join(t);
 	mib_cdp_join(t);
@@ -576,4 +655,6 @@ tables_diagnostics(const struct tables *t, void (*each)(void *arg, const char *k
 	for (size_t i = 0; i < poll_n_steps; i++)
 		if (t->step_state[i] != STEP_OK && t->step_why[i][0] != '\0')
 			each(arg, "incomplete", t->step_why[i], 1);
+	if (t->left_why[0] != '\0')
+		each(arg, "incomplete", t->left_why, 1);
 }

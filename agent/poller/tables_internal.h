@@ -1,4 +1,4 @@
-/* agent/poller/tables_internal.h: shared by tables.c and the mib_*.c. Objects are kept as cells, sorted by table, index and column;
+/* agent/poller/tables_internal.h: shared by tables.c and the mib_*.c. Objects are kept as cells, sorted by table, VLAN context, index and column;
  * a mib_*.c walks the groups (rows of a table) and makes rows of the model. */
 #ifndef CAMTRAPD_TABLES_INTERNAL_H
 #define CAMTRAPD_TABLES_INTERNAL_H
@@ -6,7 +6,7 @@
 #include "poller/tables.h"
 
 enum tab { TAB_SYS, TAB_IF, TAB_BRIDGE, TAB_BASEPORT, TAB_VLANFDB, TAB_JNXVLAN, TAB_HWFDB, TAB_DOT1Q, TAB_DOT1D, TAB_LOCPORT,
-	TAB_REM, TAB_REMADDR, TAB_REM2, TAB_REMADDR2, TAB_CDP, TAB_MEDIA, TAB_PHYS, TAB_N };
+	TAB_REM, TAB_REMADDR, TAB_REM2, TAB_REMADDR2, TAB_CDP, TAB_MEDIA, TAB_PHYS, TAB_VTP, TAB_LOGICAL, TAB_VMVLAN, TAB_N };
 
 /* Columns that two MIBs give to one row are told apart by adding to the number of the second. */
 #define COL_IFX		100	/* ifXTable */
@@ -19,11 +19,12 @@ struct cell {
 	size_t		 idx_at, oct_at;	/* into tables.idx and tables.oct */
 	uint32_t	 seq;			/* order of arrival */
 	uint16_t	 n_oct;
+	uint16_t	 vlan;			/* of the context; 0: the default one */
 	uint8_t		 tab, col, n_idx;
 	bool		 is_number;
 };
 
-/* One conceptual row: its index and its cells. */
+/* One conceptual row of one context: its index and its cells. */
 struct group {
 	const uint32_t		*idx;
 	size_t			 n_idx;
@@ -32,7 +33,8 @@ struct group {
 	size_t			 next;		/* of group_next() */
 };
 
-struct port_map { uint32_t port, if_index; };
+struct port_map { uint16_t vlan; uint32_t port, if_index; };
+struct context_read { uint16_t vlan; bool whole; uint32_t entries; };
 struct name_map { const uint8_t *p; size_t n; uint32_t if_index; };
 
 struct note { const char *kind, *text; uint32_t count; };
@@ -54,15 +56,22 @@ struct tables {
 	size_t		 start[TAB_N + 1];		/* of each table in cells, after sorting */
 	char		 object_id[128];
 	uint32_t	 uptime_cs;
+	/* VLAN contexts */
+	bool		 forced;
+	uint16_t	 context;			/* of what is put now */
+	uint32_t	 context_rows;			/* objects of its forwarding table */
+	struct context_read *contexts;			/* in order of asking */
+	size_t		 n_contexts, cap_contexts;
+	char		 left_why[128];
 	/* how the steps went */
 	uint8_t		*step_state;			/* STEP_ */
-	char		 (*step_why)[64];
+	char		 (*step_why)[192];
 	/* made by the join */
 	struct row	*rows;
 	size_t		 n_rows, cap_rows;
 	uint32_t	*ifs;				/* ifIndexes, ascending */
 	size_t		 n_ifs;
-	struct port_map	*ports;				/* base ports, ascending */
+	struct port_map	*ports;				/* base ports, ascending by VLAN and port */
 	size_t		 n_ports;
 	struct name_map	*names, *descrs;		/* sorted by octets */
 	size_t		 n_names, n_descrs;
@@ -99,13 +108,21 @@ bool	if_exists(const struct tables *t, uint32_t if_index);
 uint32_t if_by_name(const struct tables *t, const uint8_t *p, size_t n);
 uint32_t if_by_descr(const struct tables *t, const uint8_t *p, size_t n);
 uint32_t if_by_phys(const struct tables *t, struct mac m);
-/* dot1dBasePortIfIndex; 0: the switch does not say, or an interface that is not there. */
-uint32_t if_by_port(const struct tables *t, uint32_t port);
+/* dot1dBasePortIfIndex in a VLAN's context (0: the default one, and in no other: each has its own table); 0: the switch does not say,
+ * or an interface that is not there. */
+uint32_t if_by_port(const struct tables *t, uint16_t vlan, uint32_t port);
 /* Did the step of that name end well? */
 bool	step_ok(const struct tables *t, const char *name);
+bool	step_failed(const struct tables *t, const char *name);
+
+/* `wanted` of steps */
+bool	wanted_vlan_list(const void *tables);
+bool	wanted_contexts(const void *tables);
+bool	wanted_context_ports(const void *tables);
 
 void	mib_system_join(struct tables *t);
 void	mib_if_join(struct tables *t);
+void	mib_vlan_join(struct tables *t);
 void	mib_bridge_join(struct tables *t);	/* after mib_if_join() */
 void	mib_lldp_join(struct tables *t);	/* after mib_bridge_join() */
 void	mib_cdp_join(struct tables *t);

@@ -108,6 +108,22 @@ trim(char **p, char **end)
 	**end = '\0';
 }
 
+/* The length of what is pairs of digits with blanks between them: a longer word is damaged, and so is what follows. */
+static size_t
+pairs(const char *p)
+{
+	size_t n = 0, at = 0;
+
+	for (;;) {
+		while (isspace((unsigned char)p[at]))
+			at++;
+		if (!isxdigit((unsigned char)p[at]) || !isxdigit((unsigned char)p[at + 1]) ||
+		    (p[at + 2] != '\0' && !isspace((unsigned char)p[at + 2])))
+			return n;
+		n = at += 2;
+	}
+}
+
 static bool
 ip4(const char *p, uint8_t out[4])
 {
@@ -229,12 +245,7 @@ snmpwalk_value(char *p, char *end, struct varbind *v, uint32_t *value, uint8_t i
 	}
 	if (strcasecmp(p, "Hex-STRING") == 0 || strcasecmp(p, "BITS") == 0) {
 		p = colon + 1;
-		for (char *q = p; q < end; q++)		/* BITS: names follow the digits */
-			if (!isxdigit((unsigned char)*q) && !isspace((unsigned char)*q))
-				end = q;
-		if (end > p && !isspace((unsigned char)end[-1]) && *end != '\0')
-			while (end > p && !isspace((unsigned char)end[-1]))
-				end--;
+		end = p + pairs(p);			/* BITS: names follow the digits */
 		if (!hex(p, (size_t)(end - p), &n))
 			return false;
 		v->octets = (const uint8_t *)p;

@@ -14,7 +14,6 @@ KNOWN_NOT_YET = {
     'fs-centec_s5850-48s2q4c': 'its MACs were made group addresses; no station has one, so they are dropped',
     'fs-switch_s3900-24t4s': 'management addresses that are MACs: struct row_neighbour keeps IP addresses only',
     'nxos_n3k-3064pq': 'management and CDP addresses that are not IP (the latter made up by the recorder)',
-    'onms_c3750-malm': 'forwarding tables per VLAN context are not asked for yet',
     'slxos_slx9150': 'management addresses that are MACs: struct row_neighbour keeps IP addresses only',
 }
 

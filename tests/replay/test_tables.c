@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/probe_json.h"
 #include "recording.h"
@@ -22,7 +23,7 @@ object(void *arg, const struct varbind *v)
 	struct replay *r = arg;
 
 	for (size_t i = 0; i < r->n; i++)
-		if ((poll_steps[r->step].get ? v->oid_len == r->column[i].len : v->oid_len > r->column[i].len) &&
+		if ((poll_steps[r->step].how == POLL_GET ? v->oid_len == r->column[i].len : v->oid_len > r->column[i].len) &&
 		    memcmp(v->oid, r->column[i].oid, r->column[i].len * sizeof *v->oid) == 0) {
 			tables_put(r->t, v);
 			return;
@@ -43,31 +44,71 @@ oid_of(const char *text, uint32_t *out)
 	return n;
 }
 
+/* What a poll would see of one step in a file. false: it cannot be read, said why. */
+static bool
+step_read(struct replay *r, const char *path, unsigned *skipped)
+{
+	const struct poll_step *s = &poll_steps[r->step];
+	int e;
+
+	for (r->n = 0; r->n < 8 && s->columns[r->n] != NULL; r->n++)
+		r->column[r->n].len = oid_of(s->columns[r->n], r->column[r->n].oid);
+	if ((e = recording_read(path, object, r, skipped)) < 0) {
+		fprintf(stderr, "%s: %s\n", path, strerror(-e));
+		return false;
+	}
+	tables_step_done(r->t, r->step, true, NULL);
+	return true;
+}
+
+/* The context of a VLAN is the file NAME@VLAN beside NAME; one that is not there did not answer. */
+static bool
+vlan_read(struct replay *r, const char *path, unsigned vlan, unsigned *skipped)
+{
+	const char *dot = strrchr(path, '.');
+	char file[4096];
+
+	if (dot == NULL || snprintf(file, sizeof file, "%.*s@%u%s", (int)(dot - path), path, vlan, dot) >= (int)sizeof file ||
+	    !tables_context(r->t, (uint16_t)vlan))
+		return false;
+	for (; r->step < poll_n_steps; r->step++) {
+		const struct poll_step *s = &poll_steps[r->step];
+
+		if (s->wanted != NULL && !s->wanted(r->t))
+			continue;
+		if (access(file, F_OK) < 0)
+			tables_step_done(r->t, r->step, false, "no such context");
+		else if (!step_read(r, file, skipped))
+			return false;
+	}
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct replay r = { .t = tables_new(262144) };
+	struct vlan_set all, ports;
 	unsigned skipped = 0;
+	size_t first;
 	json_t *j;
-	int e;
 
 	if (argc != 2 || r.t == NULL) {
 		fprintf(stderr, "usage: test_tables RECORDING\n");
 		return 2;
 	}
-	for (r.step = 0; r.step < poll_n_steps; r.step++) {
-		const struct poll_step *s = &poll_steps[r.step];
-
-		if (s->wanted != NULL && !s->wanted(r.t))
-			continue;
-		for (r.n = 0; r.n < 8 && s->columns[r.n] != NULL; r.n++)
-			r.column[r.n].len = oid_of(s->columns[r.n], r.column[r.n].oid);
-		if ((e = recording_read(argv[1], object, &r, &skipped)) < 0) {
-			fprintf(stderr, "%s: %s\n", argv[1], strerror(-e));
+	for (; r.step < poll_n_steps && poll_steps[r.step].how != POLL_WALK_VLANS; r.step++)
+		if ((poll_steps[r.step].wanted == NULL || poll_steps[r.step].wanted(r.t)) && !step_read(&r, argv[1], &skipped))
 			return 2;
-		}
-		tables_step_done(r.t, r.step, true, NULL);
-	}
+	first = r.step;
+	if (tables_vlans(r.t, &all, &ports))
+		for (unsigned vlan = 1; vlan <= VLAN_MAX; vlan++)
+			if (vlan_in(&all, vlan)) {
+				r.step = first;
+				if (!vlan_read(&r, argv[1], vlan, &skipped))
+					return 2;
+			}
+	(void)tables_context(r.t, 0);
 	if (tables_join(r.t) < 0 || (j = probe_json(r.t, 0)) == NULL) {
 		fprintf(stderr, "%s: out of memory\n", argv[1]);
 		return 2;
