@@ -1,6 +1,7 @@
 /* agent/cli/probe.c: one poll with the poller's own code. */
 #include "cli/probe.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -21,12 +22,22 @@
 #define TIMEOUT_S 120
 #define SECRET_MAX 255
 
+/* With --record: a file for the default context, and one for each VLAN context that answered; `of` is in order of asking. */
+struct recording {
+	const char		*path;		/* NULL: not wanted */
+	const char		*secrets[3];
+	struct { uint16_t vlan; struct record *r; } *of;
+	size_t			 n;
+	bool			 bad;		/* out of memory */
+};
+
 struct probe {
 	struct event_base	*base;
 	struct poll		*poll;
 	struct event		*tick;
-	struct record		*record;	/* NULL: not wanted */
-	bool			 json, tty, done, timed_out;
+	struct recording	 recording;
+	bool			 json, tty, done, timed_out, forced;
+	struct vlan_set		 vlans;		/* --vlans, when `forced` */
 	int64_t			 timeout_ms;
 	struct mono		 started;
 	const char		*address;
@@ -85,12 +96,24 @@ say(void *arg, const char *kind, const char *what, uint32_t count)
 }
 
 static void
+say_context(void *arg, uint16_t vlan, uint32_t entries, bool whole)
+{
+	bool *first = arg;
+
+	if (*first)
+		printf("\nforwarding entries in VLAN contexts\n");
+	*first = false;
+	printf("  %7u  VLAN %u%s\n", entries, vlan, whole ? "" : " (incomplete)");
+}
+
+static void
 summary(const struct probe *p, const struct poll_result *r)
 {
 	static const struct { const char *word; enum row_kind kind; } tables[] = { { "interfaces", ROW_IFACE },
 		{ "forwarding entries", ROW_FDB }, { "neighbours", ROW_NEIGHBOUR }, { "ARP entries", ROW_ARP } };
 	size_t n, count[ROW_NKINDS] = { 0 }, mapped = 0, unplaced = 0, not_learned = 0, cdp = 0, no_if = 0;
 	const struct row *rows = tables_rows(r->tables, &n);
+	bool first = true;
 	char a[TEXT_MAX + 1], b[TEXT_MAX + 1];
 
 	for (size_t i = 0; i < n; i++) {
@@ -115,6 +138,7 @@ summary(const struct probe *p, const struct poll_result *r)
 	printf("forwarding entries: %zu with an interface, %zu with a bridge port only, %zu without a port, %zu not learned\n", mapped,
 	    count[ROW_FDB] - mapped - unplaced, unplaced, not_learned);
 	printf("neighbours: %zu by LLDP, %zu by CDP, %zu without a local interface\n", count[ROW_NEIGHBOUR] - cdp, cdp, no_if);
+	tables_contexts(r->tables, say_context, &first);
 	printf("\nrules used\n");
 	tables_diagnostics(r->tables, say, (void *)"rule");
 	if (tables_dropped(r->tables) > 0) {
@@ -125,6 +149,46 @@ summary(const struct probe *p, const struct poll_result *r)
 		printf("\nincomplete\n");
 		tables_diagnostics(r->tables, say, (void *)"incomplete");
 	}
+}
+
+/* Adds the record of a context; NULL: out of memory. */
+static struct record *
+recording_add(struct recording *rec, uint16_t vlan)
+{
+	void *of = realloc(rec->of, (rec->n + 1) * sizeof *rec->of);
+	struct record *r = of != NULL ? record_new(rec->secrets, nitems(rec->secrets)) : NULL;
+
+	if (of != NULL)
+		rec->of = of;
+	if (r == NULL) {
+		rec->bad = true;
+		return NULL;
+	}
+	rec->of[rec->n].vlan = vlan;
+	rec->of[rec->n++].r = r;
+	return r;
+}
+
+static void
+recording_put(void *arg, const struct varbind *v)
+{
+	struct probe *p = arg;
+	struct recording *rec = &p->recording;
+	uint16_t vlan = poll_vlan(p->poll);
+	struct record *r = rec->n > 0 && rec->of[rec->n - 1].vlan == vlan ? rec->of[rec->n - 1].r : recording_add(rec, vlan);
+
+	if (r != NULL)
+		record_put(r, v);
+}
+
+/* A context that has nothing gets an empty file: else it would look like one that did not answer. */
+static void
+recording_context(void *arg, uint16_t vlan, uint32_t entries, bool whole)
+{
+	struct recording *rec = arg;
+
+	if (whole && entries == 0)
+		(void)recording_add(rec, vlan);
 }
 
 static void
@@ -148,6 +212,8 @@ done(void *arg, const struct poll_result *r)
 		p->status = EXIT_NO_DAEMON;
 		return;
 	}
+	if (p->recording.path != NULL)
+		tables_contexts(r->tables, recording_context, &p->recording);
 	p->status = tables_complete(r->tables) == ROW_ALL ? EXIT_DONE : EXIT_PARTIAL;
 	if (!p->json) {
 		summary(p, r);
@@ -197,8 +263,10 @@ run(struct probe *p, const struct conf *conf, const struct conf_switch *sw)
 		p->status = EXIT_PARTIAL;
 	} else {
 		p->started = mono_now();
-		if (p->record != NULL)
-			poll_tap(p->poll, record_put, p->record);
+		if (p->recording.path != NULL)
+			poll_tap(p->poll, recording_put, p);
+		if (p->forced)
+			poll_vlans(p->poll, &p->vlans);
 		poll_start(p->poll);
 		if (!p->done)
 			event_base_dispatch(p->base);
@@ -220,12 +288,28 @@ run(struct probe *p, const struct conf *conf, const struct conf_switch *sw)
 /* What was typed. */
 struct options { const char *community, *community_file, *credential, *record; };
 
+/* "10,20". false: it is not. */
+static bool
+vlans_read(struct probe *p, char *list)
+{
+	char *one;
+	uint64_t vlan;
+
+	while ((one = strsep(&list, ",")) != NULL) {
+		if (num_parse(one, 1, VLAN_MAX, &vlan) < 0)
+			return false;
+		vlan_add(&p->vlans, (unsigned)vlan);
+	}
+	return p->forced = true;
+}
+
 static int
 options_read(struct probe *p, struct options *o, int argc, char **argv)
 {
 	static const struct option options[] = { { "community", required_argument, NULL, 'C' },
 		{ "community-file", required_argument, NULL, 'F' }, { "credential", required_argument, NULL, 'N' },
-		{ "timeout", required_argument, NULL, 't' }, { "record", required_argument, NULL, 'r' }, { NULL, 0, NULL, 0 } };
+		{ "timeout", required_argument, NULL, 't' }, { "record", required_argument, NULL, 'r' },
+		{ "vlans", required_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
 	uint64_t seconds;
 	int c;
 
@@ -248,6 +332,10 @@ options_read(struct probe *p, struct options *o, int argc, char **argv)
 			if (num_parse(optarg, 1, 3600, &seconds) < 0)
 				return wrong("--timeout: seconds, 1 to 3600");
 			p->timeout_ms = (int64_t)seconds * 1000;
+			break;
+		case 'v':
+			if (!vlans_read(p, optarg))
+				return wrong("--vlans: numbers 1 to 4094, with commas between them");
 			break;
 		default:
 			return EXIT_USAGE;	/* getopt said why */
@@ -287,21 +375,55 @@ credential_find(const struct options *o, const char *conf_path, struct conf_cred
 	return EXIT_DONE;
 }
 
-static void
-record_end(struct probe *p, const char *path)
+/* FILE, or FILE@VLAN with the VLAN in front of its extension: NAME.snmprec, NAME@505.snmprec. false: too long. */
+static bool
+recording_path(const char *path, uint16_t vlan, char *out, size_t max)
 {
-	size_t objects, withheld;
-	int rc = record_write(p->record, path, &objects, &withheld);
+	const char *slash = strrchr(path, '/'), *dot = strrchr(slash != NULL ? slash : path, '.');
+	int stem = dot != NULL && dot > path ? (int)(dot - path) : (int)strlen(path);
+	int n = vlan == 0 ? snprintf(out, max, "%s", path) : snprintf(out, max, "%.*s@%u%s", stem, path, vlan, path + stem);
 
+	return n >= 0 && (size_t)n < max;
+}
+
+static void
+recording_end(struct probe *p)
+{
+	struct recording *rec = &p->recording;
+	size_t objects = 0, withheld = 0, one, held;
+	char path[4096] = "";
+	int rc = 0;
+
+	if (rec->n == 0 && !rec->bad)
+		(void)recording_add(rec, 0);
+	for (size_t i = 0; i < rec->n && rc == 0; i++) {
+		rc = recording_path(rec->path, rec->of[i].vlan, path, sizeof path) ? record_write(rec->of[i].r, path, &one, &held) : -ENAMETOOLONG;
+		if (rc == 0) {
+			objects += one;
+			withheld += held;
+		}
+	}
+	if (rec->bad && rc == 0)
+		rc = -ENOMEM;
 	if (rc < 0) {
 		fprintf(stderr, "camtrapctl: %s: %s\n", path, strerror(-rc));
 		p->status = EXIT_PARTIAL;
 		return;
 	}
-	fprintf(stderr, "camtrapctl: %s: %zu objects", path, objects);
+	fprintf(stderr, "camtrapctl: %s: %zu objects", rec->path, objects);
+	if (rec->n > 1)
+		fprintf(stderr, " in it and %zu files of VLAN contexts beside it", rec->n - 1);
 	if (withheld > 0)
 		fprintf(stderr, ", %zu left out because a secret is in them", withheld);
-	fprintf(stderr, "; names, addresses and MACs of your network are in it\n");
+	fprintf(stderr, "; names, addresses and MACs of your network are in %s\n", rec->n > 1 ? "them" : "it");
+}
+
+static void
+recording_free(struct recording *rec)
+{
+	for (size_t i = 0; i < rec->n; i++)
+		record_free(rec->of[i].r);
+	free(rec->of);
 }
 
 int
@@ -315,7 +437,6 @@ cmd_probe(int argc, char **argv, const char *conf_path, bool json)
 	char secret[SECRET_MAX + 1] = "", *name = one.name;
 	struct conf_switch sw = { .credentials = { &name, 1 }, .max_in_flight = 1, .max_rows = 262144, .poll_interval_s = 300,
 	    .pulse_interval_s = 60 };
-	const char *secrets[3];
 	int status;
 
 	if ((status = options_read(&p, &o, argc, argv)) != EXIT_DONE)
@@ -329,20 +450,17 @@ cmd_probe(int argc, char **argv, const char *conf_path, bool json)
 	if (o.credential != NULL)
 		name = (char *)(uintptr_t)o.credential;
 	used = file != NULL ? conf_credential(file, o.credential) : &one;
-	memcpy(secrets, (const char *[]){ used->community, used->auth_secret, used->priv_secret }, sizeof secrets);
-	if (o.record != NULL && (p.record = record_new(secrets, nitems(secrets))) == NULL) {
-		status = EXIT_PARTIAL;
-		goto out;
-	}
+	memcpy(p.recording.secrets, (const char *[]){ used->community, used->auth_secret, used->priv_secret }, sizeof p.recording.secrets);
+	p.recording.path = o.record;
 	sw.name = (char *)(uintptr_t)p.address;
 	sw.key = hash_bytes(p.address, strlen(p.address));
 	p.tty = isatty(STDERR_FILENO) == 1;
 	run(&p, file != NULL ? file : &small, &sw);
 	if (o.record != NULL)
-		record_end(&p, o.record);
+		recording_end(&p);
 	status = p.status;
 out:
-	record_free(p.record);
+	recording_free(&p.recording);
 	conf_free(file);
 	explicit_bzero(secret, sizeof secret);
 	return status;

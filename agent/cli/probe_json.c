@@ -208,6 +208,12 @@ add_cdp(json_t *list, const struct row_neighbour *nb, const struct names *names)
 	    "address", nb->n_mgmt > 0 ? ip(&nb->mgmt[0]) : json_null(), "capabilities", (json_int_t)nb->cdp_caps));
 }
 
+static void
+add_context(void *arg, uint16_t vlan, uint32_t entries, bool whole)
+{
+	add(arg, json_pack("{s:i, s:I, s:b}", "vlan", vlan, "entries", (json_int_t)entries, "whole", whole));
+}
+
 struct diagnostics { json_t *dropped, *incomplete, *rules; };
 
 static void
@@ -229,7 +235,7 @@ probe_json(const struct tables *t, uint32_t requests)
 	size_t n;
 	const struct row *rows = tables_rows(t, &n);
 	json_t *system = NULL, *ifaces = json_array(), *fdb = json_array(), *unplaced = json_array(), *not_learned = json_array(),
-	    *lldp = json_array(), *cdp = json_array(), *arp = json_array();
+	    *lldp = json_array(), *cdp = json_array(), *arp = json_array(), *contexts = json_array();
 	struct diagnostics d = { json_array(), json_array(), json_array() };
 	struct names names = { rows, 0 };
 
@@ -269,8 +275,9 @@ probe_json(const struct tables *t, uint32_t requests)
 		}
 	}
 	tables_diagnostics(t, diagnostic, &d);
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:o, s:o, s:o}}", "version", 1, "system",
+	tables_contexts(t, add_context, contexts);
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:o, s:o, s:o, s:o}}", "version", 1, "system",
 	    system != NULL ? system : json_null(), "interfaces", ifaces, "fdb", fdb, "fdbUnplaced", unplaced, "fdbNotLearned", not_learned,
 	    "lldp", lldp, "cdp", cdp, "arp", arp, "diagnostics", "requests", (json_int_t)requests, "dropped", d.dropped,
-	    "incomplete", d.incomplete, "rules", d.rules);
+	    "incomplete", d.incomplete, "rules", d.rules, "contexts", contexts);
 }

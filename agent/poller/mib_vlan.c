@@ -124,6 +124,8 @@ mib_vlan_join(struct tables *t)
 {
 	struct vlan_set all, access;
 
-	if (tables_vlans(t, &all, &access))
+	if (t->forced)
+		note_rule(t, "tables per VLAN: asked for by hand");
+	else if (tables_vlans(t, &all, &access))
 		note_rule(t, list_of(t)->rule);
 }

@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_tables.c: objects of a hostile switch. Each is: which step and column, how the index goes on, type, value. */
+/* tests/fuzz/fuzz_tables.c: objects of a hostile switch. Each is: which step and column, how the index goes on, type, value; or
+ * the VLAN context of what follows; or the end of a step. */
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -43,6 +44,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint32_t oid[OID_MAX], value[OID_MAX];
 		struct varbind v = { .oid = oid, .type = types[how >> 5] };
 
+		if (step >= 0xe0 && step < 0xf0) {	/* another VLAN context, in any order */
+			(void)tables_context(t, (uint16_t)((step & 15) << 8 | how) % (VLAN_MAX + 1));
+			continue;
+		}
 		if (step >= 0xf0) {
 			tables_step_done(t, how % (poll_n_steps + 1), step & 1, "fuzz");
 			continue;

@@ -1,4 +1,4 @@
-/* When a switch is asked next, and what its tables may take in memory. */
+/* When a switch is asked next, what its tables may take in memory, and which VLAN contexts are asked and what they say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/num.h"
+#include "poller/contexts.h"
 #include "poller/due.h"
 #include "poller/tables.h"
 
@@ -135,6 +136,291 @@ memory_of_a_switch_is_bounded(void **state)
 	}
 }
 
+/* ---- VLAN contexts */
+
+#define BRIDGE_OID 1, 3, 6, 1, 2, 1, 17
+
+static void
+number_put(struct tables *t, const uint32_t *oid, size_t n, int64_t value)
+{
+	struct varbind v = { .oid = oid, .oid_len = n, .type = VB_INTEGER, .number = value };
+
+	tables_put(t, &v);
+}
+
+/* Base ports 1 to 4 of a context; port p is interface `first` + p. */
+static void
+ports_put(struct tables *t, uint32_t first)
+{
+	for (uint32_t p = 1; p <= 4; p++)
+		number_put(t, (uint32_t[]){ BRIDGE_OID, 1, 4, 1, 2, p }, 12, first + p);
+}
+
+/* Station `n` learned at a bridge port. */
+static void
+station_put(struct tables *t, uint32_t n, uint32_t port)
+{
+	number_put(t, (uint32_t[]){ BRIDGE_OID, 4, 3, 1, 2, 0x44, 0x19, 0xb6, 0, 0, n }, 17, port);
+	number_put(t, (uint32_t[]){ BRIDGE_OID, 4, 3, 1, 3, 0x44, 0x19, 0xb6, 0, 0, n }, 17, 3);
+}
+
+static void
+vtp_put(struct tables *t, uint32_t vlan, int64_t state, int64_t type)
+{
+	number_put(t, (uint32_t[]){ 1, 3, 6, 1, 4, 1, 9, 9, 46, 1, 3, 1, 1, 2, 1, vlan }, 16, state);
+	number_put(t, (uint32_t[]){ 1, 3, 6, 1, 4, 1, 9, 9, 46, 1, 3, 1, 1, 3, 1, vlan }, 16, type);
+}
+
+static struct tables *
+tables_with_interfaces(void)
+{
+	static const uint8_t name[] = "Gi";
+	struct tables *t = tables_new(1000);
+
+	assert_non_null(t);
+	for (uint32_t i = 101; i < 205; i++) {
+		uint32_t oid[] = { 1, 3, 6, 1, 2, 1, 2, 2, 1, 2, i };
+		struct varbind v = { .oid = oid, .oid_len = nitems(oid), .type = VB_OCTETS, .octets = name, .n_octets = 2 };
+
+		tables_put(t, &v);
+	}
+	return t;
+}
+
+static void
+step_of_context(struct tables *t, bool ok, const char *why)
+{
+	for (size_t i = 0; i < poll_n_steps; i++)
+		if (poll_steps[i].how == POLL_WALK_VLANS)
+			tables_step_done(t, i, ok, why);
+}
+
+static void
+default_steps_done(struct tables *t)
+{
+	for (size_t i = 0; i < poll_n_steps; i++)
+		if (poll_steps[i].how != POLL_WALK_VLANS)
+			tables_step_done(t, i, true, NULL);
+}
+
+struct place { uint32_t station, if_index; uint16_t vlan; };
+
+/* Just these places, each once. */
+static void
+assert_places(const struct tables *t, const struct place *want, size_t n_want)
+{
+	size_t n, found = 0, fdb = 0;
+	const struct row *rows = tables_rows(t, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct row_fdb *f = &rows[i].fdb;
+
+		if (rows[i].kind != ROW_FDB)
+			continue;
+		fdb++;
+		for (size_t k = 0; k < n_want; k++)
+			found += f->mac.b[5] == want[k].station && f->if_index == want[k].if_index && f->vlan == want[k].vlan;
+	}
+	assert_int_equal(found, n_want);
+	assert_int_equal(fdb, n_want);
+}
+
+/* Bridge port 2 is another interface in each context; a station may be in two VLANs; the default context repeats the one it is of,
+ * and is the last word only on what no VLAN's context has. */
+static void
+each_context_has_its_own_ports(void **state)
+{
+	static const struct place want[] = { { 1, 102, 10 }, { 1, 202, 20 }, { 2, 203, 20 }, { 3, 0, 20 }, { 9, 104, 0 } };
+	struct tables *t = tables_with_interfaces();
+
+	(void)state;
+	vtp_put(t, 10, 1, 1);
+	vtp_put(t, 20, 1, 1);
+	ports_put(t, 100);
+	station_put(t, 1, 2);
+	station_put(t, 9, 4);
+	default_steps_done(t);
+	assert_true(tables_context(t, 10));
+	station_put(t, 1, 2);
+	ports_put(t, 100);
+	step_of_context(t, true, NULL);
+	assert_true(tables_context(t, 20));
+	ports_put(t, 200);
+	station_put(t, 1, 2);
+	station_put(t, 2, 3);
+	station_put(t, 3, 7);		/* a port of no table of this context: unknown, not looked for in others */
+	step_of_context(t, true, NULL);
+	assert_int_equal(tables_join(t), 0);
+	assert_places(t, want, nitems(want));
+	assert_int_equal(tables_complete(t), ROW_ALL);
+	tables_free(t);
+}
+
+static void
+is_incomplete(void *arg, const char *kind, const char *text, uint32_t count)
+{
+	(void)count;
+	if (str_eq(kind, "incomplete") && strstr(text, ((const char **)arg)[0]) != NULL)
+		((const char **)arg)[1] = "seen";
+}
+
+/* A VLAN that did not answer, or was not asked, leaves the table incomplete, with its number; one that is empty does not. */
+static void
+unanswered_contexts_are_told(void **state)
+{
+	static const struct { const char *name, *why, *told; size_t left; bool whole; } cases[] = {
+		{ "an empty one", NULL, NULL, 0, true }, { "no answer", "VLAN 20: no answer", "VLAN 20: no answer", 0, false },
+		{ "no time", NULL, "VLAN 30 and 6 more: not asked: no time left", 7, false } };
+
+	(void)state;
+	for (size_t i = 0; i < nitems(cases); i++) {
+		struct tables *t = tables_with_interfaces();
+		const char *told[2] = { cases[i].told, NULL };
+		char text[128];
+
+		print_message("%s\n", cases[i].name);
+		vtp_put(t, 10, 1, 1);
+		vtp_put(t, 20, 1, 1);
+		default_steps_done(t);
+		for (uint16_t vlan = 10; vlan <= 20; vlan = (uint16_t)(vlan + 10)) {
+			assert_true(tables_context(t, vlan));
+			step_of_context(t, vlan == 10 || cases[i].why == NULL, cases[i].why);
+		}
+		assert_true(tables_context(t, 0));
+		if (cases[i].left > 0)
+			tables_vlans_left(t, 30, cases[i].left, "not asked: no time left", text, sizeof text);
+		assert_int_equal(tables_join(t), 0);
+		assert_int_equal(tables_complete(t), cases[i].whole ? ROW_ALL : ROW_ALL & ~ROW_BIT(ROW_FDB));
+		if (cases[i].told != NULL)
+			tables_diagnostics(t, is_incomplete, told);
+		assert_int_equal(told[1] != NULL, cases[i].told != NULL);
+		tables_free(t);
+	}
+}
+
+/* What takes no notice of the context shows every VLAN the same: then none of them is believed. */
+static void
+whole_table_in_each_context(void **state)
+{
+	static const struct place unknown[] = { { 1, 101, 0 }, { 2, 102, 0 } }, believed[] = { { 1, 101, 10 }, { 2, 102, 10 } };
+
+	(void)state;
+	for (unsigned contexts = 1; contexts <= 2; contexts++) {
+		struct tables *t = tables_with_interfaces();
+
+		for (unsigned c = 0; c <= contexts; c++) {
+			if (c == 1)
+				default_steps_done(t);
+			assert_true(tables_context(t, (uint16_t)(10 * c)));
+			ports_put(t, 100);
+			station_put(t, 1, 1);
+			station_put(t, 2, 2);
+		}
+		assert_int_equal(tables_join(t), 0);
+		assert_places(t, contexts == 1 ? believed : unknown, 2);
+		tables_free(t);
+	}
+}
+
+static void
+name_put(struct tables *t, uint32_t index, const char *name)
+{
+	uint32_t oid[] = { 1, 3, 6, 1, 2, 1, 47, 1, 2, 1, 1, 2, index };
+	struct varbind v = { .oid = oid, .oid_len = nitems(oid), .type = VB_OCTETS, .octets = (const uint8_t *)name, .n_octets = strlen(name) };
+
+	tables_put(t, &v);
+}
+
+static size_t
+set_size(const struct vlan_set *s)
+{
+	size_t n = 0;
+
+	for (unsigned vlan = 0; vlan <= VLAN_MAX; vlan++)
+		n += vlan_in(s, vlan);
+	return n;
+}
+
+/* Operational Ethernet VLANs but those of FDDI and Token Ring; the list of VTP goes before entLogicalTable; whoever has a table with
+ * all VLANs is not asked for contexts. */
+static void
+vlans_in_use_are_asked(void **state)
+{
+	struct tables *t = tables_with_interfaces();
+	struct vlan_set all, access;
+
+	(void)state;
+	assert_false(tables_vlans(t, &all, &access));
+	name_put(t, 1, "vlan7");
+	name_put(t, 2, "vlan1002");
+	name_put(t, 3, "vlan99999");
+	name_put(t, 4, "vlan");
+	name_put(t, 5, "Vlan8x");
+	name_put(t, 6, "BRIDGE-MIB");
+	assert_true(tables_vlans(t, &all, &access));
+	assert_int_equal(set_size(&all), 1);
+	assert_true(vlan_in(&all, 7));
+	vtp_put(t, 1, 1, 1);
+	vtp_put(t, 30, 1, 1);
+	vtp_put(t, 31, 2, 1);		/* suspended */
+	vtp_put(t, 32, 1, 3);		/* token ring */
+	for (uint32_t vlan = 1002; vlan <= 1005; vlan++)
+		vtp_put(t, vlan, 1, 1);
+	vtp_put(t, 0, 1, 1);
+	vtp_put(t, 4095, 1, 1);
+	vtp_put(t, UINT32_MAX, 1, 1);
+	number_put(t, (uint32_t[]){ 1, 3, 6, 1, 4, 1, 9, 9, 68, 1, 2, 2, 1, 2, 101 }, 15, 30);
+	assert_true(tables_vlans(t, &all, &access));
+	assert_int_equal(set_size(&all), 2);
+	assert_true(vlan_in(&all, 1) && vlan_in(&all, 30));
+	assert_true(set_size(&access) == 1 && vlan_in(&access, 30));
+	fdb_put(t, 1, 0);
+	assert_false(tables_vlans(t, &all, &access));
+	tables_free(t);
+}
+
+/* A poll that asks `n` of them. */
+static void
+contexts_poll(struct contexts *c, const struct vlan_set *all, const struct vlan_set *access, const uint16_t *want, size_t n,
+    uint16_t lost)
+{
+	assert_true(contexts_begin(c, all, access));
+	for (size_t i = 0; i < n; i++) {
+		const struct context *x = contexts_next(c);
+
+		assert_non_null(x);
+		assert_int_equal(x->vlan, want[i]);
+		contexts_result(c, x->vlan != lost);
+	}
+}
+
+/* Where the time of a poll is not enough for all, every VLAN has its turn; those that did not answer come last, and end it. */
+static void
+every_vlan_has_its_turn(void **state)
+{
+	struct vlan_set all = { 0 }, access = { 0 };
+	struct contexts c = { 0 };
+
+	(void)state;
+	for (uint16_t vlan = 10; vlan <= 50; vlan = (uint16_t)(vlan + 10))
+		vlan_add(&all, vlan);
+	vlan_add(&access, 40);
+	contexts_poll(&c, &all, &access, (uint16_t[]){ 40, 10 }, 2, 0);
+	contexts_poll(&c, &all, &access, (uint16_t[]){ 20, 30, 50, 40 }, 4, 30);
+	contexts_poll(&c, &all, &access, (uint16_t[]){ 10, 40, 20, 50, 30 }, 5, 0);
+	assert_null(contexts_next(&c));
+	vlan_add(&all, 60);
+	contexts_poll(&c, &all, &access, (uint16_t[]){ 60, 40, 10, 20, 30, 50 }, 6, 0);
+	assert_true(contexts_begin(&c, &all, &access));
+	for (unsigned i = 0; i < CONTEXTS_LOST_MAX; i++) {
+		assert_false(contexts_mute(&c));
+		assert_non_null(contexts_next(&c));
+		contexts_result(&c, false);
+	}
+	assert_true(contexts_mute(&c) && !c.answered);
+	contexts_free(&c);
+}
+
 int
 main(void)
 {
@@ -143,6 +429,11 @@ main(void)
 		cmocka_unit_test(polls_keep_their_interval),
 		cmocka_unit_test(dead_switches_are_asked_seldom),
 		cmocka_unit_test(memory_of_a_switch_is_bounded),
+		cmocka_unit_test(each_context_has_its_own_ports),
+		cmocka_unit_test(unanswered_contexts_are_told),
+		cmocka_unit_test(whole_table_in_each_context),
+		cmocka_unit_test(vlans_in_use_are_asked),
+		cmocka_unit_test(every_vlan_has_its_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
