@@ -134,6 +134,14 @@ def bounded(rogue):
     same('all of them where there is time', (p['state'], p['complete']), ('ok', ALL))
 
 
+def without_memory(rogue):
+    """poll_peer -o: lets each allocation of a poll fail once."""
+    rogue.add('127.0.8.1', Catalyst((1, 10), {1: Context(1, {1: 1}), 10: Context(10, {2: 2})}, {1: 1}))
+    r = subprocess.run([PEER, '-o', '-c', 'c', f'127.0.8.1:{rogue.port}'], capture_output=True, text=True, timeout=60)
+    p = json.loads(r.stdout.splitlines()[0])
+    same('out of memory at each allocation: never a table that claims to be whole', (r.returncode, p['wrong'], p['incomplete'] > 30), (0, 0, True))
+
+
 # ---- the daemon, over SNMPv3
 
 def snmpd(lab, agent):
@@ -186,7 +194,7 @@ def daemon(rogue):
 
 def main():
     rogue = Rogue()
-    for part in (read_whole, unanswered, bounded, daemon):
+    for part in (read_whole, unanswered, bounded, without_memory, daemon):
         t = time.monotonic()
         part(rogue)
         print(f'-- {part.__name__}: {time.monotonic() - t:.1f} s', flush=True)
