@@ -1,0 +1,473 @@
+/* tests/unit/engine_lab.c: builds tables, configurations and reports for the engine, and keeps what it gives out. */
+#include "engine_lab.h"
+
+#include <dirent.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "model/rows.h"
+#include "model/rowset.h"
+
+struct lab lab;
+const uint64_t lab_bridge[SWITCHES] = { 0x001422000001, 0x001422000002, 0x001422000003 };
+static const char *const names[SWITCHES] = { "core", "a", "b" };
+
+/* ---- what the engine asks of others */
+
+static void
+poll_now(void *arg, uint64_t key)
+{
+	(void)arg;
+	lab.polls_asked[key - 1]++;
+}
+
+static void
+resync(void *arg, uint64_t key)
+{
+	(void)arg, (void)key;
+}
+
+static void
+deliver(void *arg, const struct msg_deliver *m)
+{
+	(void)arg;
+	assert_true(lab.n_out < nitems(lab.out));
+	lab.out[lab.n_out++] = *m;
+}
+
+/* Never the same twice: event ids are made of it. */
+static void
+random_octets(void *arg, uint8_t *out, size_t n)
+{
+	(void)arg;
+	lab.random++;
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint8_t)(lab.random >> 8 * (i % 8));
+}
+
+static void
+answer(void *arg, uint32_t id, const char *json, size_t n, bool more)
+{
+	(void)arg, (void)id;
+	put_bytes(&lab.answer, json, n);
+	lab.answers += !more;
+}
+
+static const struct engine_ops ops = { poll_now, resync, deliver, random_octets, answer, NULL };
+
+/* ---- configuration */
+
+static struct policy_rule
+rule_about(const char *vendor, const char *organisation)
+{
+	return (struct policy_rule){ .vendor = strdup(vendor), .kind = RULE_ORGANISATION, .match = strdup(organisation),
+		.basis = BASIS_OPERATOR, .cameras = true };
+}
+
+static void
+policies_make(struct policies *p)
+{
+	struct policy_rule *rules = calloc(2, sizeof *rules);
+
+	rules[0] = lab.policies == ABOUT_NOBODY ? rule_about("Nobody", "Nobody") : rule_about("Hikvision", "Hikvision");
+	if (lab.policies == ABOUT_DELL_TOO)
+		rules[1] = rule_about("Dell", "Dell Inc.");
+	p->n = 1;
+	p->sets = calloc(1, sizeof *p->sets);
+	p->sets[0] = (struct policy_set){ .name = strdup("test"), .n = lab.policies == ABOUT_DELL_TOO ? 2 : 1, .rules = rules };
+}
+
+static struct conf *
+conf_make(void)
+{
+	struct conf *c = calloc(1, sizeof *c);
+
+	c->name = strdup("lab");
+	c->heartbeat_s = 86400;
+	c->retention_s = 86400;
+	c->max_stations = lab.max_stations;
+	c->n_sites = 2;
+	c->sites = calloc(2, sizeof *c->sites);
+	c->sites[0] = (struct conf_site){ .name = strdup("hq"), .sensitive = true, .page_existing = true };
+	c->sites[1] = (struct conf_site){ .name = strdup("depot"), .page_existing = lab.page_depot };
+	c->switches = calloc(SWITCHES, sizeof *c->switches);
+	for (size_t i = 0; i < SWITCHES; i++) {
+		struct conf_switch *sw = &c->switches[c->n_switches];
+
+		if (lab.left_out[i])
+			continue;
+		*sw = (struct conf_switch){ .key = i + 1, .name = strdup(names[i]), .site = strdup(i == B ? "depot" : "hq") };
+		sw->address.ip = (struct ip){ 4, { 192, 0, 2, (uint8_t)(i + 1) } };
+		c->n_switches++;
+	}
+	c->n_receivers = 2;
+	c->receivers = calloc(2, sizeof *c->receivers);
+	c->receivers[0] = (struct conf_receiver){ .name = strdup("noc"), .inform = true };
+	c->receivers[1] = (struct conf_receiver){ .name = strdup("second"), .inform = true };
+	policies_make(&c->policies);
+	return c;
+}
+
+void
+lab_reconfigure(void)
+{
+	engine_configure(lab.engine, conf_make(), lab.registry, lab.now);
+	lab_tick();
+}
+
+/* ---- begin and end */
+
+void
+lab_start(void)
+{
+	struct store_opened opened;
+
+	assert_int_equal(store_open(&lab.store, lab.dir, lab.now.wall, &opened), 0);
+	lab.engine = engine_new(conf_make(), lab.registry, lab.store, &opened, &ops, NULL, lab.now);
+	assert_non_null(lab.engine);
+	engine_notify_up(lab.engine, true, lab.now);
+	lab.epoch++;
+	memset(lab.sequence, 0, sizeof lab.sequence);
+}
+
+void
+lab_crash(void)
+{
+	engine_free(lab.engine);
+	store_close(lab.store);
+	lab.engine = NULL;
+}
+
+void
+lab_stop(void)
+{
+	engine_stop(lab.engine);
+	lab_crash();
+}
+
+void
+lab_disk_full(bool full)
+{
+	struct rlimit r;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
+	r.rlim_cur = full ? 1024 : r.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+int
+lab_setup(void **state)
+{
+	static const char manuf[] = "#\n44:19:B6\tHik\tHikvision\n00:14:22\tDell\tDell Inc.\n";
+
+	(void)state;
+	memset(&lab, 0, sizeof lab);
+	snprintf(lab.dir, sizeof lab.dir, "/tmp/camtrapd-test-XXXXXX");
+	assert_non_null(mkdtemp(lab.dir));
+	lab.now.mono.ms = 1000000;
+	lab.now.wall.us = 1795000000000000;
+	lab.acknowledge = true;
+	lab.ports = 9;
+	lab.max_stations = 1000;
+	lab.registry = registry_new();
+	assert_int_equal(registry_add(lab.registry, "manuf", manuf, sizeof manuf - 1, lab.now.wall), 0);
+	registry_finish(lab.registry);
+	lab_start();
+	return 0;
+}
+
+static void
+dir_remove(const char *path)
+{
+	DIR *d = opendir(path);
+
+	assert_non_null(d);
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		unlinkat(dirfd(d), e->d_name, 0);	/* not "." and "..", which are folders */
+	closedir(d);
+	rmdir(path);
+}
+
+int
+lab_teardown(void **state)
+{
+	(void)state;
+	lab_disk_full(false);			/* a claim that failed may have left it so */
+	if (lab.engine != NULL)
+		lab_stop();
+	registry_free(lab.registry);
+	buf_free(&lab.answer);
+	dir_remove(lab.dir);
+	return 0;
+}
+
+/* ---- tables */
+
+struct packed { struct buf *v; size_t n, cap; };
+
+static void
+row_put(struct packed *p, struct row *r)
+{
+	assert_int_equal(array_grow((void **)&p->v, p->n, &p->cap, sizeof *p->v), 0);
+	p->v[p->n] = (struct buf){ 0 };
+	row_pack(&p->v[p->n++], r);
+	row_free(r);
+}
+
+static void
+put_neighbour(struct packed *p, uint32_t port, uint64_t mac)
+{
+	struct row r = { .kind = ROW_NEIGHBOUR };
+	struct mac m = mac_of_u64(mac);
+
+	r.neighbour.table = TABLE_LLDP;
+	r.neighbour.if_index = port;
+	r.neighbour.chassis_subtype = 4;
+	octets_set(&r.neighbour.chassis, m.b, sizeof m.b);
+	row_put(p, &r);
+}
+
+static void
+put_fdb(struct packed *p, uint64_t mac, uint32_t port, uint16_t vlan)
+{
+	struct row r = { .kind = ROW_FDB };
+
+	r.fdb = (struct row_fdb){ mac_of_u64(mac), vlan, port, 0, FDB_LEARNED, TABLE_DOT1Q };
+	row_put(p, &r);
+}
+
+static void
+put_system_and_ports(struct packed *p, int sw)
+{
+	struct row r = { .kind = ROW_SYSTEM };
+	char name[16];
+
+	r.system.bridge = mac_of_u64(lab_bridge[sw]);
+	r.system.ageing_s = 300;
+	octets_set(&r.system.name, names[sw], strlen(names[sw]));
+	row_put(p, &r);
+	for (uint32_t i = 1; i <= lab.ports && !(sw == CORE && lab.core_has_no_ports); i++) {
+		r = (struct row){ .kind = ROW_IFACE };
+		r.iface.if_index = i;
+		r.iface.oper = 1;
+		snprintf(name, sizeof name, "Gi%u", i);
+		octets_set(&r.iface.name, name, strlen(name));
+		row_put(p, &r);
+	}
+}
+
+static void
+put_stations(struct packed *p, int sw)
+{
+	const struct burst *b = &lab.burst;
+
+	for (int i = 0; i < MACS; i++)
+		if (lab.fdb[sw][i].mac != 0)
+			put_fdb(p, lab.fdb[sw][i].mac, lab.fdb[sw][i].port, lab.fdb[sw][i].vlan);
+	for (uint32_t i = 0; sw == A && i < lab.borrowed; i++)
+		put_fdb(p, lab_bridge[CORE], 10 + i, 20);
+	for (uint32_t i = 0; sw == b->sw && i < b->n; i++) {
+		put_fdb(p, CAMERA + b->from + i, b->port, 20);
+		if (b->second_port != 0)
+			put_fdb(p, CAMERA + b->from + i, b->second_port, 20);
+	}
+}
+
+static void
+put_neighbours(struct packed *p, int sw)
+{
+	if (sw == CORE) {
+		put_neighbour(p, 1, lab_bridge[A]);
+		put_neighbour(p, 2, lab_bridge[B]);
+	} else
+		put_neighbour(p, 1, lab_bridge[CORE]);
+	if (sw == A && lab.forged != 0)
+		put_neighbour(p, 9, lab.forged);
+}
+
+static struct rowset
+table_of(int sw)
+{
+	struct row arp = { .kind = ROW_ARP };
+	struct packed p = { 0 };
+	struct row_ref *refs;
+	struct rowset out;
+
+	put_system_and_ports(&p, sw);
+	put_stations(&p, sw);
+	put_neighbours(&p, sw);
+	if (sw == CORE && lab.arp) {
+		arp.arp = (struct row_arp){ { 4, { 10, 20, 0, 77 } }, mac_of_u64(CAMERA), 1, TABLE_MEDIA };
+		row_put(&p, &arp);
+	}
+	refs = calloc(p.n, sizeof *refs);
+	assert_non_null(refs);
+	for (size_t i = 0; i < p.n; i++)
+		refs[i] = (struct row_ref){ p.v[i].p, p.v[i].len };
+	assert_int_equal(rowset_build(&out, refs, p.n), 0);
+	for (size_t i = 0; i < p.n; i++)
+		buf_free(&p.v[i]);
+	free(p.v);
+	free(refs);
+	return out;
+}
+
+void
+lab_plug(int slot, uint64_t mac, int sw, uint32_t port)
+{
+	for (int i = 0; i < SWITCHES; i++)
+		lab.fdb[i][slot] = (struct seen){ mac, i == sw ? port : i == CORE ? (uint32_t)sw : 1, 20 };
+}
+
+void
+lab_unplug(int slot)
+{
+	for (int i = 0; i < SWITCHES; i++)
+		lab.fdb[i][slot] = (struct seen){ 0, 0, 0 };
+}
+
+/* ---- time and polls */
+
+void
+lab_tick(void)
+{
+	for (int i = 0; i < 50; i++) {
+		size_t before = lab.n_out;
+
+		engine_tick(lab.engine, lab.now);
+		if (lab.n_out == before)
+			break;
+		for (size_t k = before; k < lab.n_out && lab.acknowledge; k++) {
+			struct msg_delivered d = { lab.out[k].row, DELIVERY_ACKNOWLEDGED, 1, "" };
+
+			engine_delivered(lab.engine, &d, lab.now);
+		}
+	}
+}
+
+void
+lab_later(int64_t ms)
+{
+	lab.now.mono.ms += ms;
+	lab.now.wall.us += ms * 1000;
+	lab_tick();
+}
+
+static uint8_t
+complete_of(int sw, bool answered)
+{
+	if (!answered)
+		return 0;
+	return sw == CORE && lab.core_has_no_ports ? ROW_ALL & ~ROW_BIT(ROW_IFACE) : ROW_ALL;
+}
+
+void
+lab_report(int sw, enum switch_state state, uint32_t missed)
+{
+	bool answered = state == SWITCH_OK;
+	struct msg_report r = { .key = (uint64_t)sw + 1, .epoch = lab.epoch, .sequence = ++lab.sequence[sw], .snapshot = answered,
+		.state = (uint8_t)state, .complete = complete_of(sw, answered), .started = lab.now.wall, .finished = lab.now.wall,
+		.missed = missed };
+	struct rowset set = { 0 };
+	struct msg_in in;
+
+	lab.now.wall.us += 1000;
+	engine_report_begin(lab.engine, &r, lab.now);
+	if (answered) {
+		set = table_of(sw);
+		in = msg_in_of(set.bytes.p, set.bytes.len);
+		engine_report_rows(lab.engine, r.key, false, &in);
+	}
+	engine_report_end(lab.engine, r.key, lab.now);
+	rowset_free(&set);
+	lab_tick();
+}
+
+void
+lab_poll(int sw)
+{
+	lab_report(sw, SWITCH_OK, 0);
+}
+
+void
+lab_sweep(void)
+{
+	for (int i = 0; i < SWITCHES; i++)
+		lab_poll(i);
+}
+
+/* ---- what came of it */
+
+static bool
+is_repeated(size_t at)
+{
+	const struct msg_deliver *m = &lab.out[at];
+
+	for (size_t k = 0; k < at; k++)
+		if (strcmp(lab.out[k].event.id, m->event.id) == 0 && strcmp(lab.out[k].receiver, m->receiver) == 0)
+			return true;
+	return false;
+}
+
+/* `mac` 0: of any device. */
+static unsigned
+told(enum event_type type, const char *receiver, uint64_t mac, struct event *last)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < lab.n_out; i++) {
+		const struct msg_deliver *m = &lab.out[i];
+
+		if (m->event.type != type || strcmp(m->receiver, receiver) != 0 || (mac != 0 && mac_u64(m->event.mac) != mac))
+			continue;
+		n += !is_repeated(i);
+		if (last != NULL)
+			*last = m->event;
+	}
+	return n;
+}
+
+unsigned
+lab_told(enum event_type type, const char *receiver, struct event *last)
+{
+	return told(type, receiver, 0, last);
+}
+
+unsigned
+lab_told_of(enum event_type type, uint64_t mac, struct event *last)
+{
+	return told(type, "noc", mac, last);
+}
+
+void
+lab_ask(uint32_t id, const char *command, const char *argument)
+{
+	struct msg_query q = { .id = id };
+
+	text_cut(q.command, sizeof q.command, command);
+	text_cut(q.argument, sizeof q.argument, argument);
+	buf_free(&lab.answer);
+	engine_query(lab.engine, &q, lab.now);
+}
+
+long long
+lab_status(const char *group, const char *name)
+{
+	json_t *o, *number;
+	long long value;
+
+	lab_ask(1000, "status", "");
+	o = json_loadb((const char *)lab.answer.p, lab.answer.len, 0, NULL);
+	number = json_object_get(json_object_get(o, group), name);
+	assert_true(json_is_integer(number));
+	value = json_integer_value(number);
+	json_decref(o);
+	return value;
+}

@@ -1,0 +1,100 @@
+/* tests/unit/engine_lab.h: the engine with a network made of rows and a clock of its own, for the programs that make claims about
+ * it. Three switches: core port 1 leads to a port 1, core port 2 to b port 1; ports from 5 on are for devices. Core and a are on
+ * the sensitive site "hq" that is paged, b is on "depot". Nothing here sleeps, and there is one lab per program. */
+#ifndef TESTS_UNIT_ENGINE_LAB_H
+#define TESTS_UNIT_ENGINE_LAB_H
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/num.h"
+#include "engine/engine.h"
+#include "model/registry.h"
+#include "store/store.h"
+
+enum { CORE, A, B, SWITCHES };
+#define MACS 40
+#define OUT_MAX 512
+#define CAMERA 0x4419b6010203ull	/* the addresses behind it are of the same maker */
+#define LAPTOP 0x001422aa0001ull
+
+struct seen { uint64_t mac; uint32_t port; uint16_t vlan; };
+
+/* What a hostile device makes of a port: so many restricted addresses, from CAMERA + `from` on. */
+struct burst { int sw; uint32_t port, second_port, from, n; };	/* second_port: they show there, too; 0: they do not */
+
+enum lab_policies { ABOUT_HIKVISION, ABOUT_DELL_TOO, ABOUT_NOBODY };
+
+/* Knobs are turned by the claims themselves; lab_setup() has them all at rest. */
+struct lab {
+	char			 dir[64];
+	struct store		*store;
+	struct registry		*registry;
+	struct engine		*engine;	/* NULL: not running */
+	struct moment		 now;
+
+	/* What the switches say with their next poll. */
+	struct seen		 fdb[SWITCHES][MACS];
+	uint32_t		 ports;		/* of each switch */
+	struct burst		 burst;
+	uint32_t		 borrowed;	/* a shows the core's own address on so many ports, from 10 on */
+	uint64_t		 forged;	/* a's port 9 has a neighbour that says it is the switch of this MAC; 0: none */
+	bool			 arp;		/* the core's ARP table has the camera */
+	bool			 core_has_no_ports;	/* its interface table cannot be read */
+
+	/* What the operator configures: from the next lab_start() or lab_reconfigure() on. */
+	enum lab_policies	 policies;
+	bool			 left_out[SWITCHES];
+	bool			 page_depot;
+	uint32_t		 max_stations;
+
+	/* The others: notify, the pollers, whoever asks. */
+	bool			 acknowledge;
+	struct msg_deliver	 out[OUT_MAX];
+	size_t			 n_out;
+	unsigned		 polls_asked[SWITCHES];
+	uint32_t		 sequence[SWITCHES];
+	uint64_t		 epoch, random;
+	unsigned		 answers;	/* whole ones */
+	struct buf		 answer;	/* the last */
+};
+extern struct lab lab;
+extern const uint64_t lab_bridge[SWITCHES];	/* the switches' own addresses */
+
+int	lab_setup(void **state);	/* an empty database and a running engine */
+int	lab_teardown(void **state);
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
+
+void	lab_start(void);
+void	lab_stop(void);
+/* What kill -9 leaves: nothing is written that was not on disk. */
+void	lab_crash(void);
+/* The configuration is read again. */
+void	lab_reconfigure(void);
+/* From now on nothing can be written, or all again. */
+void	lab_disk_full(bool full);
+
+void	lab_tick(void);
+void	lab_later(int64_t ms);
+
+/* A poll ended like this: with SWITCH_OK it brings what the switch says now. */
+void	lab_report(int sw, enum switch_state state, uint32_t missed);
+void	lab_poll(int sw);
+void	lab_sweep(void);		/* all of them, the core first */
+
+/* The tables as learning makes them: the device's own switch on its port, the others towards it. */
+void	lab_plug(int slot, uint64_t mac, int sw, uint32_t port);
+void	lab_unplug(int slot);
+
+/* Notifications of a type that the receiver got, by event id once each; the last one in *last, which may be NULL. */
+unsigned	lab_told(enum event_type type, const char *receiver, struct event *last);
+/* The same for what the noc got about one device. */
+unsigned	lab_told_of(enum event_type type, uint64_t mac, struct event *last);
+/* A question of an operator. */
+void		lab_ask(uint32_t id, const char *command, const char *argument);
+/* A number of `status`: lab_status("counters", "events"). */
+long long	lab_status(const char *group, const char *name);
+#endif
