@@ -1,0 +1,516 @@
+/* tests/unit/test_engine_faults.c: what the engine of engine_lab.h says when something goes wrong around it: a disk that is full,
+ * a kill at the worst moment, a clock that is set, a reload in the middle of something, and switches and devices that lie. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine_lab.h"
+
+/* ---- a full disk, a kill */
+
+static void
+a_device_let_go_of_is_said_although_the_disk_was_full(void **state)
+{
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
+	lab.policies = ABOUT_NOBODY;
+	lab_disk_full(true);
+	lab_reconfigure();
+	assert_true(lab_status("counters", "storeFailures") > 0);
+	assert_int_equal(lab_told(EVENT_DEVICE_HANDLED, "noc", NULL), 0);
+	lab_disk_full(false);
+	for (int i = 0; i < 3; i++) {
+		lab_later(2000);
+		lab_sweep();
+	}
+	assert_int_equal(lab_told(EVENT_DEVICE_HANDLED, "noc", NULL), 1);
+}
+
+static void
+what_happened_to_us_is_said_although_the_disk_was_full(void **state)
+{
+	struct msg_process m = { .who = "poller", .up = false, .restarts = 1, .why = "died" };
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_disk_full(true);
+	engine_process(lab.engine, &m, lab.now);
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", NULL), 0);
+	lab_disk_full(false);
+	lab_later(2000);
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", &ev), 1);
+	assert_non_null(strstr(ev.text, "poller died"));
+}
+
+/* The baselines of the first sweep fail: the ids that they had given out must be free again, or two devices get the same one, and
+ * a restart finds one of them only. */
+static void
+no_two_devices_get_one_id_when_a_baseline_could_not_be_written(void **state)
+{
+	struct event first = { 0 }, second = { 0 };
+	unsigned n;
+
+	(void)state;
+	lab.fdb[CORE][0] = (struct seen){ CAMERA, 2, 20 };	/* held: b is asked for a better place */
+	lab_poll(CORE);
+	lab_poll(A);
+	lab_disk_full(true);
+	lab_poll(B);
+	lab_disk_full(false);
+	assert_true(lab_status("counters", "storeFailures") > 0);
+	lab.fdb[A][1] = (struct seen){ CAMERA + 1, 5, 20 };
+	lab.fdb[CORE][1] = (struct seen){ CAMERA + 1, 1, 20 };
+	lab_poll(A);
+	lab_later(20000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &first), 1);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 1, &second), 1);
+	assert_int_not_equal(first.detection_id, second.detection_id);
+	n = lab_told(EVENT_DEVICE_DETECTED, "noc", NULL);
+	lab_later(2000);
+	lab_stop();
+	lab_start();
+	lab_sweep();
+	lab_sweep();
+	lab_later(20000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), n);
+}
+
+static void
+alarms_that_could_not_be_written_are_no_flood(void **state)
+{
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab_plug(0, CAMERA, A, 5);
+	lab_disk_full(true);
+	lab_sweep();
+	for (int i = 0; i < 12; i++)		/* more tries than a port has single alarms */
+		lab_later(1000);
+	assert_true(lab_status("counters", "storeFailures") > 8);
+	lab_disk_full(false);
+	lab_later(1000);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
+	lab_later(61000);
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_MAC_FLOOD, "noc", NULL), 0);
+	assert_int_equal(lab_status("counters", "alarmsInFloods"), 0);
+}
+
+static void
+database_break(void)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/camtrapd.db-wal", lab.dir);
+	unlink(path);
+	snprintf(path, sizeof path, "%s/camtrapd.db", lab.dir);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	for (int i = 0; i < 5000; i++)
+		fputs("rubbish", f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+a_lost_database_is_said_even_when_a_kill_came_before_the_word(void **state)
+{
+	struct store_opened opened;
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_stop();
+	database_break();
+	assert_int_equal(store_open(&lab.store, lab.dir, lab.now.wall, &opened), 0);
+	assert_true(opened.state_lost);
+	store_close(lab.store);			/* killed here */
+	lab_start();
+	lab_tick();
+	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", &ev), 1);
+	assert_non_null(strstr(ev.text, "state lost"));
+	lab_stop();
+	lab_start();
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", NULL), 1);
+}
+
+/* ---- clocks, and what comes in an unlucky order */
+
+static void
+s5_a_clock_set_back_makes_no_new_camera_an_old_one(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab.now.wall.us -= 3600ll * 1000000;
+	lab_plug(0, CAMERA, B, 6);		/* where stock would only be counted */
+	lab_sweep();
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(ev.origin, ORIGIN_NEW);
+	assert_int_equal(lab_told(EVENT_SUMMARY, "noc", NULL), 0);
+}
+
+/* A large network has to wait for the next look at its ports: what a switch shows with its first complete poll in that time was
+ * there before, too. */
+static void
+a_first_poll_that_has_to_wait_for_its_turn_is_a_baseline_all_the_same(void **state)
+{
+	(void)state;
+	lab.ports = 5000;
+	lab.fdb[B][0] = (struct seen){ CAMERA, 6, 20 };
+	lab_poll(CORE);
+	lab_poll(A);
+	lab_report(B, SWITCH_UNREACHABLE, 1);
+	lab_later(20000);
+	lab.ports = 5001;
+	lab_poll(CORE);				/* another look at all ports, and the next one has to wait */
+	lab_poll(B);
+	lab_later(50);
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 0);
+	assert_int_equal(lab_told(EVENT_SUMMARY, "noc", NULL), 1);
+}
+
+static void
+a_poll_without_the_interface_table_makes_no_access_port_of_an_uplink(void **state)
+{
+	struct event ev = { 0 };
+
+	(void)state;
+	lab.fdb[CORE][0] = (struct seen){ CAMERA, 2, 20 };
+	lab.core_has_no_ports = true;
+	lab_poll(CORE);
+	lab_poll(A);
+	lab_report(B, SWITCH_UNREACHABLE, 1);
+	lab_poll(CORE);
+	lab_poll(CORE);
+	lab_later(16000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_not_equal(ev.verdict, VERDICT_ACCESS);
+	assert_int_not_equal(ev.verdict, VERDICT_SHARED);
+}
+
+/* ---- what changes while a finding is held */
+
+static void
+a_finding_whose_switch_is_dropped_before_its_time_is_told_where_it_was_seen(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab.fdb[CORE][0] = (struct seen){ CAMERA, 2, 20 };
+	lab_poll(CORE);				/* held: b is asked for a better place */
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 0);
+	lab.left_out[CORE] = true;
+	lab_reconfigure();
+	lab_later(20000);
+	lab_poll(A);
+	lab_poll(B);
+	lab_later(20000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "core");
+	assert_int_equal(ev.if_index, 2);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
+static void
+a_switch_dropped_in_the_first_sweep_does_not_keep_it_from_ending(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab.fdb[CORE][0] = (struct seen){ CAMERA, 5, 20 };
+	lab.fdb[CORE][1] = (struct seen){ LAPTOP, 5, 20 };
+	lab_poll(CORE);				/* held: its port is shared, and the sweep goes on */
+	assert_int_equal(lab_status("devices", "present"), 1);
+	lab.fdb[A][2] = (struct seen){ CAMERA + 1, 6, 20 };
+	lab_poll(A);
+	lab.left_out[CORE] = true;
+	lab_reconfigure();
+	lab_poll(B);
+	lab_later(20000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &ev), 1);
+	assert_string_equal(ev.switch_name, "core");
+	assert_int_equal(ev.if_index, 5);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 1, &ev), 1);
+	assert_string_equal(ev.switch_name, "a");
+	assert_int_equal(ev.origin, ORIGIN_EXISTING);
+}
+
+static void
+a_finding_whose_switch_dies_before_its_time_is_told_and_placed_later(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_plug(1, LAPTOP, A, 5);		/* a shared port: its place is not clear before all were asked */
+	lab_poll(A);
+	for (uint32_t missed = 1; missed <= 3; missed++) {
+		lab_later(60000);
+		lab_report(A, SWITCH_UNREACHABLE, missed);
+	}
+	assert_int_equal(lab_told(EVENT_SWITCH_UNREACHABLE, "noc", NULL), 1);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 0);
+	lab_poll(CORE);
+	lab_poll(B);
+	lab_later(20000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	lab_poll(A);				/* it is back */
+	lab_later(1000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
+	assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "a");
+	assert_int_equal(ev.if_index, 5);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
+static void
+a_policy_taken_away_holds_up_no_summary(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab.policies = ABOUT_DELL_TOO;
+	lab_reconfigure();
+	lab_plug(0, CAMERA, B, 6);
+	lab_plug(1, LAPTOP, B, 6);
+	lab_poll(B);
+	lab_later(1000);
+	/* All are held in the sweep: both on the shared port, and the core itself, a Dell that b hears and nobody has read yet. */
+	assert_int_equal(lab_status("devices", "present"), 3);
+	lab.policies = ABOUT_HIKVISION;
+	lab_reconfigure();
+	for (int i = 0; i < 3; i++) {
+		lab_sweep();
+		lab_later(60000);
+	}
+	assert_int_equal(lab_told(EVENT_SUMMARY, "noc", &ev), 1);
+	assert_int_equal(ev.count, 1);
+}
+
+static void
+stock_of_a_site_that_is_paged_from_now_on_is_no_flood(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_plug(0, CAMERA, B, 6);
+	lab_poll(B);
+	lab_later(31000);
+	lab_poll(B);				/* found, for a summary that waits for the sweep */
+	lab.page_depot = true;
+	lab_reconfigure();
+	lab_poll(CORE);
+	lab_poll(A);
+	lab_later(2000);
+	lab_later(61000);
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(ev.origin, ORIGIN_EXISTING);
+	assert_int_equal(lab_told(EVENT_SUMMARY, "noc", NULL), 0);
+	assert_int_equal(lab_told(EVENT_MAC_FLOOD, "noc", NULL), 0);
+}
+
+static void
+who_asks_anew_gets_no_answer_to_an_old_question(void **state)
+{
+	(void)state;
+	lab_sweep();
+	lab_ask(1, "poll", "b");
+	lab_poll(B);
+	assert_int_equal(lab.answers, 1);
+	lab_ask(1, "poll", "b");
+	engine_views_gone(lab.engine);		/* the next one begins at question 1 again */
+	lab_poll(B);
+	lab_later(61000);
+	assert_int_equal(lab.answers, 1);
+}
+
+/* ---- devices and switches that lie */
+
+static void
+d6_a_flood_that_ends_or_begins_again_is_no_flood_of_gone_and_returned(void **state)
+{
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab.burst = (struct burst){ .sw = A, .port = 5, .n = 100 };
+	lab_sweep();
+	lab_later(61000);
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_MAC_FLOOD, "noc", NULL), 1);
+	lab.burst.n = 0;
+	lab_sweep();
+	lab_later(400000);
+	lab_sweep();
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 8);	/* those that were told singly */
+	lab.burst.n = 100;
+	lab_sweep();
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_DEVICE_RETURNED, "noc", NULL), 8);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 8);
+}
+
+static void
+d6_addresses_of_a_past_flood_take_no_room_from_a_camera(void **state)
+{
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab.burst = (struct burst){ .sw = A, .port = 5, .n = 8600 };
+	for (int i = 0; i < 3; i++) {		/* two at a time there is room for */
+		lab_poll(A);
+		lab_later(1000);
+		lab.burst.from += lab.burst.n;
+	}
+	lab.burst.n = 0;
+	lab_sweep();
+	lab_later(70000);
+	lab_plug(0, CAMERA + 100000, A, 7);
+	lab_sweep();
+	lab_later(20000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 100000, NULL), 1);
+	assert_int_equal(lab_status("counters", "stationsRefused"), 0);
+}
+
+static void
+d6_a_port_that_makes_up_addresses_takes_no_more_than_512_findings(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab.burst = (struct burst){ .sw = A, .port = 5, .n = 400 };
+	lab_poll(A);
+	lab_later(1000);
+	lab.burst.from = 400;
+	lab_poll(A);
+	lab_later(1000);
+	assert_int_equal(lab_status("devices", "open"), 512);
+	assert_int_equal(lab_status("counters", "findingsRefused"), 800 - 512);
+	lab_plug(0, CAMERA + 100000, A, 7);	/* its neighbours do not suffer from that */
+	lab_sweep();
+	lab_later(1000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 100000, &ev), 1);
+	assert_int_equal(ev.if_index, 7);
+	lab_later(61000);
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_MAC_FLOOD, "noc", &ev), 1);
+	assert_int_equal(ev.count, 512 - 8);
+}
+
+static void
+devices_without_a_place_are_no_flood_of_a_port(void **state)
+{
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab.burst = (struct burst){ .sw = A, .port = 5, .second_port = 6, .n = 12 };
+	lab_sweep();
+	lab_later(16000);
+	lab_later(61000);
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 12);
+	assert_int_equal(lab_told(EVENT_MAC_FLOOD, "noc", NULL), 0);
+}
+
+static void
+d10_a_conflict_is_not_told_again_because_the_other_end_missed_a_poll(void **state)
+{
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab.forged = lab_bridge[B];
+	lab_plug(0, CAMERA, A, 9);
+	for (int i = 0; i < 4; i++)
+		lab_sweep();
+	assert_int_equal(lab_told(EVENT_CONFLICT, "noc", NULL), 1);
+	for (int k = 0; k < 3; k++) {
+		lab_report(B, SWITCH_UNREACHABLE, 1);
+		for (int i = 0; i < 4; i++)
+			lab_sweep();
+	}
+	assert_int_equal(lab_told(EVENT_CONFLICT, "noc", NULL), 1);
+}
+
+static void
+d10_one_switch_that_lies_on_all_its_ports_is_sixteen_conflicts_and_a_number(void **state)
+{
+	(void)state;
+	lab.ports = 70;
+	lab.borrowed = 60;
+	for (int i = 0; i < 4; i++) {
+		lab_sweep();
+		lab_later(1000);
+	}
+	assert_int_equal(lab_told(EVENT_CONFLICT, "noc", NULL), 16);
+	assert_int_equal(lab_status("counters", "conflictsUntold"), 60 - 16);
+}
+
+static void
+a_device_that_jumps_about_is_told_four_times_and_then_where_it_stays(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	for (uint32_t i = 0; i < 20; i++) {
+		lab_plug(0, CAMERA, A, 5 + i % 2);
+		lab_sweep();
+		lab_later(1000);
+	}
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 4);
+	assert_int_equal(lab_status("counters", "movesDamped"), 15);
+	lab_later(601000);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 5);
+	assert_int_equal(ev.if_index, 6);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CLAIM(a_device_let_go_of_is_said_although_the_disk_was_full),
+		CLAIM(what_happened_to_us_is_said_although_the_disk_was_full),
+		CLAIM(no_two_devices_get_one_id_when_a_baseline_could_not_be_written),
+		CLAIM(alarms_that_could_not_be_written_are_no_flood),
+		CLAIM(a_lost_database_is_said_even_when_a_kill_came_before_the_word),
+		CLAIM(s5_a_clock_set_back_makes_no_new_camera_an_old_one),
+		CLAIM(a_first_poll_that_has_to_wait_for_its_turn_is_a_baseline_all_the_same),
+		CLAIM(a_poll_without_the_interface_table_makes_no_access_port_of_an_uplink),
+		CLAIM(a_finding_whose_switch_is_dropped_before_its_time_is_told_where_it_was_seen),
+		CLAIM(a_switch_dropped_in_the_first_sweep_does_not_keep_it_from_ending),
+		CLAIM(a_finding_whose_switch_dies_before_its_time_is_told_and_placed_later),
+		CLAIM(a_policy_taken_away_holds_up_no_summary), CLAIM(stock_of_a_site_that_is_paged_from_now_on_is_no_flood),
+		CLAIM(who_asks_anew_gets_no_answer_to_an_old_question),
+		CLAIM(d6_a_flood_that_ends_or_begins_again_is_no_flood_of_gone_and_returned),
+		CLAIM(d6_addresses_of_a_past_flood_take_no_room_from_a_camera),
+		CLAIM(d6_a_port_that_makes_up_addresses_takes_no_more_than_512_findings),
+		CLAIM(devices_without_a_place_are_no_flood_of_a_port),
+		CLAIM(d10_a_conflict_is_not_told_again_because_the_other_end_missed_a_poll),
+		CLAIM(d10_one_switch_that_lies_on_all_its_ports_is_sixteen_conflicts_and_a_number),
+		CLAIM(a_device_that_jumps_about_is_told_four_times_and_then_where_it_stays),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
