@@ -80,7 +80,7 @@ struct conf {
 	struct conf_receiver	*receivers;	size_t n_receivers;
 	struct strlist		 inventory, policy_files;
 	struct policies		 policies;
-	/* listen, sources: taken by the roles of later versions; checked and dumped now */
+	/* listen, sources: for the roles of later versions (F_NOT_YET); checked and dumped now */
 	struct strlist	 syslog_udp, syslog_tcp, syslog_tls, traps, http;
 	char		*agentx;
 	struct strlist	 relays, trap_forwarders, trusted, patterns;

@@ -10,6 +10,8 @@
 /* Where an element and each of its keys were written; line 0: the key was not. `file` is interned. */
 struct written { const char *file; unsigned line, key_line[GROUP_KEYS_MAX]; };
 
+#define NOT_YET_MAX 32		/* rows of the schema with F_NOT_YET */
+
 struct mistake { char *text; size_t file; unsigned line; size_t seq; };
 
 struct loader {
@@ -32,6 +34,11 @@ struct loader {
 		bool		 told;		/* with its range, by the key that it belongs to */
 	} *overflows;
 	size_t			 n_overflows, cap_overflows;
+	struct not_yet {			/* F_NOT_YET that was said: one warning each, whatever the number of switches */
+		const void	*what;		/* its row of the schema */
+		size_t		 warning, more;	/* the first, in c->warnings; and how many others */
+	} not_yet[NOT_YET_MAX];
+	size_t			 n_not_yet;
 	bool			 oom;
 };
 

@@ -555,6 +555,62 @@ kind_words(const struct conf_key *k)
 	}
 }
 
+/* ---- what this version does nothing with ---- */
+
+/* Not an empty list or text, nor the least number: that is what is done anyhow. */
+static bool
+asks_for_something(const struct conf_key *k, const void *obj)
+{
+	const char *at = (const char *)obj + k->off;
+
+	switch (k->kind) {
+	case K_TEXTS: case K_FILES: case K_LISTEN: case K_NETS:
+		return ((const struct strlist *)at)->n > 0;
+	case K_TEXT:
+		return *(char *const *)at != NULL && **(char *const *)at != '\0';
+	case K_UINT:
+		return *(const uint32_t *)at > k->min;
+	default:
+		return true;
+	}
+}
+
+/* `what`: the row of the schema. 10,000 switches that say it are one warning. */
+static void
+not_yet(const struct where *w, const void *what)
+{
+	struct loader *l = w->l;
+	struct not_yet *t = l->not_yet;
+
+	while (t < l->not_yet + l->n_not_yet && t->what != what)
+		t++;
+	if (t < l->not_yet + l->n_not_yet) {
+		t->more++;
+		return;
+	}
+	assert(l->n_not_yet < NOT_YET_MAX);
+	*t = (struct not_yet){ .what = what, .warning = l->c->warnings.n };
+	l->n_not_yet++;
+	warning(w, "not in this version, has no effect");
+}
+
+static void
+not_yet_counted(struct loader *l)
+{
+	for (size_t i = 0; i < l->n_not_yet && !l->oom; i++) {
+		char **first = &l->c->warnings.v[l->not_yet[i].warning], *text;
+
+		if (l->not_yet[i].more == 0)
+			continue;
+		if (asprintf(&text, "%s (and %zu more like it)", *first, l->not_yet[i].more) < 0) {
+			l->oom = true;
+			return;
+		}
+		free(*first);
+		*first = text;
+	}
+}
+
 /* The integer as it was written, where libconfig wrapped it to `v`; NULL: it is `v`. */
 static const char *
 overflow_text(const struct where *w, long long v)
@@ -704,6 +760,8 @@ set_group(struct where *w, const config_setting_t *s, const struct conf_key *key
 		assert(k - keys < GROUP_KEYS_MAX);
 		o->key_line[k - keys] = at.line;
 		set_key(&at, k, obj, e);
+		if ((k->flags & F_NOT_YET) && asks_for_something(k, obj))
+			not_yet(&at, k);
 	}
 	for (const struct conf_key *k = keys; k->name != NULL && only == 0; k++) {
 		if ((k->flags & F_REQUIRED) && o->key_line[k - keys] == 0)
@@ -775,6 +833,8 @@ read_list(struct loader *l, enum conf_group_id id, const config_setting_t *s)
 		mistake(&w, "must be a list of groups: ( { … }, { … } )");
 		return;
 	}
+	if ((g->flags & F_NOT_YET) && n > 0)
+		not_yet(&w, g);
 	w.what = g->what;
 	w.key = NULL;
 	for (int i = 0; i < n; i++) {
@@ -956,6 +1016,7 @@ load(const char *path, conf_complain *complain, void *arg, char **run_dir)
 		if (load_libconfig(&l, &w, path, &cf)) {
 			read_root(&l, config_root_setting(&cf));
 			check_all(&l);
+			not_yet_counted(&l);
 			l.oom |= conf_index(c) < 0;
 		}
 		config_destroy(&cf);

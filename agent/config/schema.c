@@ -96,11 +96,11 @@ static const struct conf_key switch_keys[] = {
 	{ .name = "credentials", .kind = K_TEXTS, .off = SW(credentials), .dflt = "", .min = 1, .max = 8, .flags = F_INHERIT, .roles = PE, .help = "tried in order" },
 	{ .name = "credential", .kind = K_ONE, .off = SW(credentials), .min = 1, .max = 64, .flags = F_INHERIT | F_HIDDEN, .help = "short for credentials with one name" },
 	{ .name = "poll_interval", .kind = K_DURATION, .off = SW(poll_interval_s), .dflt = "300s", .min = 1, .max = 86400, .flags = F_INHERIT, .roles = PE, .help = "time between full polls" },
-	{ .name = "pulse_interval", .kind = K_DURATION, .off = SW(pulse_interval_s), .dflt = "15s", .min = 1, .max = 3600, .flags = F_INHERIT, .roles = PE, .help = "time between looks at the port states" },
+	{ .name = "pulse_interval", .kind = K_DURATION, .off = SW(pulse_interval_s), .dflt = "15s", .min = 1, .max = 3600, .flags = F_INHERIT | F_NOT_YET, .roles = PE, .help = "time between looks at the port states" },
 	{ .name = "uplinks", .kind = K_TEXTS, .off = SW(uplinks), .dflt = "", .max = 256, .roles = PE, .help = "ports that lead to other switches" },
 	{ .name = "access_ports", .kind = K_TEXTS, .off = SW(access_ports), .dflt = "", .max = 1024, .roles = PE, .help = "ports that never are uplinks" },
 	{ .name = "reply_from", .kind = K_IPS, .off = SW(reply_from), .off2 = SW(n_reply_from), .dflt = "", .max = 16, .roles = PE, .help = "other addresses it may answer from" },
-	{ .name = "max_in_flight", .kind = K_UINT, .off = SW(max_in_flight), .dflt = "1", .min = 1, .max = 4, .unit = "requests", .flags = F_INHERIT, .roles = PE, .help = "requests in flight at once" },
+	{ .name = "max_in_flight", .kind = K_UINT, .off = SW(max_in_flight), .dflt = "1", .min = 1, .max = 4, .unit = "requests", .flags = F_INHERIT | F_NOT_YET, .roles = PE, .help = "requests in flight at once" },
 	{ .name = "max_rows", .kind = K_UINT, .off = SW(max_rows), .dflt = "262144", .min = 100, .max = 2000000, .unit = "rows", .flags = F_INHERIT, .roles = PE, .help = "rows of one table before a walk is given up" },
 	{ 0 }
 };
@@ -123,20 +123,20 @@ static const struct conf_key receiver_keys[] = {
 };
 
 static const struct conf_key listen_keys[] = {
-	{ .name = "syslog_udp", .kind = K_LISTEN, .off = C(syslog_udp), .dflt = "", .max = 16, .roles = R_ENGINE, .help = "syslog over UDP" },
-	{ .name = "syslog_tcp", .kind = K_LISTEN, .off = C(syslog_tcp), .dflt = "", .max = 16, .roles = R_ENGINE, .help = "syslog over TCP" },
-	{ .name = "syslog_tls", .kind = K_LISTEN, .off = C(syslog_tls), .dflt = "", .max = 16, .roles = R_ENGINE, .help = "syslog over TLS" },
-	{ .name = "traps", .kind = K_LISTEN, .off = C(traps), .dflt = "", .max = 16, .roles = R_ENGINE, .help = "SNMP notifications" },
-	{ .name = "http", .kind = K_LISTEN, .off = C(http), .dflt = "127.0.0.1:8162", .max = 16, .roles = R_ENGINE, .help = "web page, API and metrics" },
-	{ .name = "agentx", .kind = K_TEXT, .off = C(agentx), .dflt = "", .max = 255, .roles = R_ENGINE, .help = "socket of the AgentX master; empty: none" },
+	{ .name = "syslog_udp", .kind = K_LISTEN, .off = C(syslog_udp), .dflt = "", .max = 16, .flags = F_NOT_YET, .roles = R_ENGINE, .help = "syslog over UDP" },
+	{ .name = "syslog_tcp", .kind = K_LISTEN, .off = C(syslog_tcp), .dflt = "", .max = 16, .flags = F_NOT_YET, .roles = R_ENGINE, .help = "syslog over TCP" },
+	{ .name = "syslog_tls", .kind = K_LISTEN, .off = C(syslog_tls), .dflt = "", .max = 16, .flags = F_NOT_YET, .roles = R_ENGINE, .help = "syslog over TLS" },
+	{ .name = "traps", .kind = K_LISTEN, .off = C(traps), .dflt = "", .max = 16, .flags = F_NOT_YET, .roles = R_ENGINE, .help = "SNMP notifications" },
+	{ .name = "http", .kind = K_LISTEN, .off = C(http), .dflt = "127.0.0.1:8162", .max = 16, .flags = F_NOT_YET, .roles = R_ENGINE, .help = "web page, API and metrics" },
+	{ .name = "agentx", .kind = K_TEXT, .off = C(agentx), .dflt = "", .max = 255, .flags = F_NOT_YET, .roles = R_ENGINE, .help = "socket of the AgentX master; empty: none" },
 	{ 0 }
 };
 
 static const struct conf_key source_keys[] = {
-	{ .name = "relays", .kind = K_NETS, .off = C(relays), .dflt = "", .max = 1024, .roles = R_ENGINE, .help = "syslog relays, whose HOSTNAME field is believed" },
-	{ .name = "trap_forwarders", .kind = K_NETS, .off = C(trap_forwarders), .dflt = "", .max = 1024, .roles = R_ENGINE, .help = "trap forwarders, whose snmpTrapAddress is believed" },
-	{ .name = "trusted", .kind = K_NETS, .off = C(trusted), .dflt = "", .max = 1024, .roles = R_ENGINE, .help = "sources beyond the switches themselves" },
-	{ .name = "patterns", .kind = K_FILES, .off = C(patterns), .dflt = "", .max = 256, .roles = R_ENGINE, .help = "files of syslog patterns" },
+	{ .name = "relays", .kind = K_NETS, .off = C(relays), .dflt = "", .max = 1024, .flags = F_NOT_YET, .roles = R_ENGINE, .help = "syslog relays, whose HOSTNAME field is believed" },
+	{ .name = "trap_forwarders", .kind = K_NETS, .off = C(trap_forwarders), .dflt = "", .max = 1024, .flags = F_NOT_YET, .roles = R_ENGINE, .help = "trap forwarders, whose snmpTrapAddress is believed" },
+	{ .name = "trusted", .kind = K_NETS, .off = C(trusted), .dflt = "", .max = 1024, .flags = F_NOT_YET, .roles = R_ENGINE, .help = "sources beyond the switches themselves" },
+	{ .name = "patterns", .kind = K_FILES, .off = C(patterns), .dflt = "", .max = 256, .flags = F_NOT_YET, .roles = R_ENGINE, .help = "files of syslog patterns" },
 	{ 0 }
 };
 
@@ -176,12 +176,13 @@ switch_preset(void *element)
 
 const struct conf_group conf_groups[G_N] = {
 	[G_AGENT]	= { .name = "agent", .roles = R_ALL, .keys = agent_keys },
-	[G_CREDENTIALS]	= { "credentials", "credential", sizeof(struct conf_credential), C(credentials), C(n_credentials), CRED, credential_keys, NULL },
-	[G_TRAP_USERS]	= { "trap_users", "trap user", sizeof(struct conf_credential), C(trap_users), C(n_trap_users), R_ENGINE, trap_user_keys, trap_user_preset },
-	[G_SITES]	= { "sites", "site", sizeof(struct conf_site), C(sites), C(n_sites), EV, site_keys, NULL },
-	[G_SWITCHES]	= { "switches", "switch", sizeof(struct conf_switch), C(switches), C(n_switches), PE, switch_keys, switch_preset },
+	[G_CREDENTIALS]	= { "credentials", "credential", sizeof(struct conf_credential), C(credentials), C(n_credentials), CRED, 0, credential_keys, NULL },
+	[G_TRAP_USERS]	= { "trap_users", "trap user", sizeof(struct conf_credential), C(trap_users), C(n_trap_users), R_ENGINE, F_NOT_YET, trap_user_keys,
+		    trap_user_preset },
+	[G_SITES]	= { "sites", "site", sizeof(struct conf_site), C(sites), C(n_sites), EV, 0, site_keys, NULL },
+	[G_SWITCHES]	= { "switches", "switch", sizeof(struct conf_switch), C(switches), C(n_switches), PE, 0, switch_keys, switch_preset },
 	[G_TOP]		= { .name = "", .roles = R_ENGINE, .keys = top_keys },
-	[G_RECEIVERS]	= { "receivers", "receiver", sizeof(struct conf_receiver), C(receivers), C(n_receivers), EN, receiver_keys, NULL },
+	[G_RECEIVERS]	= { "receivers", "receiver", sizeof(struct conf_receiver), C(receivers), C(n_receivers), EN, 0, receiver_keys, NULL },
 	[G_LISTEN]	= { .name = "listen", .roles = R_ENGINE, .keys = listen_keys },
 	[G_SOURCES]	= { .name = "sources", .roles = R_ENGINE, .keys = source_keys },
 };

@@ -36,6 +36,7 @@ enum key_flag {
 	F_EMPTY		= 0x10,		/* printed as an empty list: what it named is in the print already */
 	F_ABSOLUTE	= 0x20,		/* must begin with '/' */
 	F_OID		= 0x40,
+	F_NOT_YET	= 0x80,		/* taken, but nothing in this version uses it: a warning where it asks for something */
 };
 
 #define R_POLLER	(1u << CONF_FOR_POLLER)
@@ -68,6 +69,7 @@ struct conf_group {
 	size_t			 size;		/* of an element */
 	size_t			 off, off_n;	/* of the array and its count in struct conf */
 	unsigned		 roles;
+	unsigned		 flags;		/* F_NOT_YET: of a list, whole */
 	const struct conf_key	*keys;
 	void			(*preset)(void *element);
 };

@@ -415,6 +415,49 @@ example_and_manual_name_every_key(void **state)
 	free(manual);
 }
 
+/* The part of the manual about a key, from its .It to the next one, or about a list, from its .Ss. */
+static bool
+manual_says(const char *manual, const char *head, const char *words)
+{
+	const char *at = strstr(manual, head), *end, *end2, *found;
+
+	assert_non_null(at);
+	end = strstr(at + 1, "\n.It ");
+	end2 = strstr(at + 1, "\n.El");
+	end = end == NULL || (end2 != NULL && end2 < end) ? end2 : end;
+	found = strcasestr(at, words);
+	return found != NULL && end != NULL && found < end;
+}
+
+/* What a key of a later version asks for in vain is said by --check, by the manual and by nothing else. */
+static void
+manual_marks_what_is_not_in_this_version(void **state)
+{
+	char *manual, head[80];
+	unsigned marked = 0;
+	size_t n;
+
+	(void)state;
+	manual = read_all(SOURCE_DIR "/doc/camtrapd.conf.5", &n);
+	assert_non_null(manual);
+	for (size_t g = 0; g < G_N; g++) {
+		if (conf_groups[g].flags & F_NOT_YET) {
+			snprintf(head, sizeof head, "\n.Ss %s\n", conf_groups[g].name);
+			assert_true(manual_says(manual, head, "not in this version"));
+			marked++;
+			continue;
+		}
+		for (const struct conf_key *k = conf_groups[g].keys; k->name != NULL; k++) {
+			snprintf(head, sizeof head, "\n.It Ic %s\n", k->name);
+			if (manual_says(manual, head, "not in this version") != ((k->flags & F_NOT_YET) != 0))
+				fail_msg("doc/camtrapd.conf.5: %s: F_NOT_YET and the manual differ", k->name);
+			marked += (k->flags & F_NOT_YET) != 0;
+		}
+	}
+	assert_int_equal(marked, 13);
+	free(manual);
+}
+
 /* Key files are made here; the policies are those we ship. */
 static void
 example_loads(void **state)
@@ -867,6 +910,7 @@ main(void)
 		cmocka_unit_test(pollers_share_the_switches),
 		cmocka_unit_test(damaged_encodings_are_harmless),
 		cmocka_unit_test(example_and_manual_name_every_key),
+		cmocka_unit_test(manual_marks_what_is_not_in_this_version),
 		cmocka_unit_test(example_loads),
 		cmocka_unit_test(includes_stay_at_home),
 		cmocka_unit_test(whatever_is_valid_is_printed_and_read_again),
