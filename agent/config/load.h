@@ -19,6 +19,8 @@ struct loader {
 	char			*folder;		/* of the configuration, with a '/' at the end; absolute */
 	struct strlist		 files;			/* interned names, in the order met */
 	struct strlist		 policy_paths;		/* parallel to c->policies.sets */
+	size_t			 policy_rules;		/* of all sets */
+	bool			 policies_full;		/* told */
 	struct mistake		*mistakes;
 	size_t			 n_mistakes, cap_mistakes;
 	struct written		*origins[G_N];		/* parallel to the lists of `c` */

@@ -1,6 +1,7 @@
 /* agent/config/policyfile.c: one file of restricted makers → struct policy_set, with the same checks as the configuration. */
 #include "config/load.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,13 @@ read_set(struct loader *l, const char *file, const config_setting_t *root, struc
 		return;
 	}
 	w.what = "rule";
+	if ((size_t)n > POLICY_RULES_MAX - l->policy_rules) {
+		w.index = POLICY_RULES_MAX - l->policy_rules;
+		w.line = config_setting_source_line(config_setting_get_elem(rules, (unsigned)w.index));
+		mistake(&w, "more than %d rules in all policies", POLICY_RULES_MAX);
+		n = (int)w.index;
+	}
+	l->policy_rules += (size_t)n;
 	for (int i = 0; i < n; i++) {
 		w.index = (size_t)i;
 		read_rule(w, config_setting_get_elem(rules, (unsigned)i), &set->rules[set->n++]);
@@ -78,6 +86,13 @@ policy_read(const struct where *from, const char *path)
 	struct where w = { .l = l, .line = 1 };
 	config_t cf;
 
+	assert(all->n <= POLICY_SETS_MAX && l->policy_rules <= POLICY_RULES_MAX);
+	if (all->n == POLICY_SETS_MAX) {
+		if (!l->policies_full)
+			mistake(from, "%s: more than %d policies", path, POLICY_SETS_MAX);
+		l->policies_full = true;
+		return;
+	}
 	if ((grown = realloc(all->sets, (all->n + 1) * sizeof *grown)) == NULL) {
 		l->oom = true;
 		return;

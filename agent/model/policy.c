@@ -11,8 +11,6 @@
 #include "base/num.h"
 #include "base/text.h"
 
-#define SETS_MAX 64
-#define RULES_MAX 20000
 #define RULE_TEXT_MAX 256
 
 static void
@@ -42,7 +40,7 @@ policies_free(struct policies *p)
 void
 policies_encode(struct buf *b, const struct policies *p)
 {
-	assert(p->n <= UINT16_MAX);
+	assert(p->n <= POLICY_SETS_MAX);
 	put_u16(b, (uint16_t)p->n);
 	for (size_t i = 0; i < p->n; i++) {
 		const struct policy_set *s = &p->sets[i];
@@ -65,8 +63,9 @@ policies_encode(struct buf *b, const struct policies *p)
 	}
 }
 
+/* At most `room` rules. */
 static void
-set_decode(struct msg_in *m, struct policy_set *s)
+set_decode(struct msg_in *m, struct policy_set *s, size_t room)
 {
 	uint32_t n;
 
@@ -74,7 +73,7 @@ set_decode(struct msg_in *m, struct policy_set *s)
 	s->title = get_text(m, RULE_TEXT_MAX * 4);
 	s->dated = get_text(m, RULE_TEXT_MAX);
 	n = get_u32(m);
-	if (m->bad || n > RULES_MAX || n > msg_in_left(m) || (n > 0 && (s->rules = calloc(n, sizeof *s->rules)) == NULL)) {
+	if (m->bad || n > room || n > msg_in_left(m) || (n > 0 && (s->rules = calloc(n, sizeof *s->rules)) == NULL)) {
 		m->bad = true;
 		return;
 	}
@@ -97,14 +96,17 @@ int
 policies_decode(struct msg_in *m, struct policies *out)
 {
 	uint16_t n = get_u16(m);
+	size_t rules = 0;
 
 	*out = (struct policies){ 0 };
-	if (m->bad || n > SETS_MAX || (n > 0 && (out->sets = calloc(n, sizeof *out->sets)) == NULL)) {
+	if (m->bad || n > POLICY_SETS_MAX || (n > 0 && (out->sets = calloc(n, sizeof *out->sets)) == NULL)) {
 		m->bad = true;
 		return -EBADMSG;
 	}
-	for (out->n = 0; out->n < n && !m->bad; out->n++)
-		set_decode(m, &out->sets[out->n]);
+	for (out->n = 0; out->n < n && !m->bad; out->n++) {
+		set_decode(m, &out->sets[out->n], POLICY_RULES_MAX - rules);
+		rules += out->sets[out->n].n;
+	}
 	if (m->bad) {
 		policies_free(out);
 		return -EBADMSG;
@@ -235,13 +237,14 @@ identify(const struct policies *p, const struct registry *r, struct mac mac, con
 	struct held h = { 0 };
 	char value[41], owner[31], organisation[81] = "";	/* cut at characters: the reason stays UTF-8 */
 
-	for (size_t i = 0; i < p->n && i < SETS_MAX; i++)
+	assert(p->n <= POLICY_SETS_MAX);		/* a bit of h.sets each */
+	for (size_t i = 0; i < p->n; i++)
 		for (size_t k = 0; k < p->sets[i].n; k++)
 			hold_against(&h, &p->sets[i].rules[k], (unsigned)i, m.organisation, mac, evidence, n);
 	if (h.sets == 0)
 		return v;
 	v.restricted = true;
-	for (size_t i = 0; i < p->n && i < SETS_MAX && v.n_policies < POLICY_NAMES_MAX; i++)
+	for (size_t i = 0; i < p->n && v.n_policies < POLICY_NAMES_MAX; i++)
 		if ((h.sets & 1ull << i) != 0)
 			v.policies[v.n_policies++] = p->sets[i].name;
 	text_cut(v.vendor, sizeof v.vendor, h.by_block != NULL ? h.by_block->vendor : h.by_word->vendor);

@@ -34,11 +34,15 @@ struct policy_set {
 	size_t			 n;
 };
 
+#define POLICY_SETS_MAX 64		/* the reader of the configuration refuses more, with the place */
+#define POLICY_RULES_MAX 20000		/* of all sets: each device is held against each rule */
+
 struct policies { struct policy_set *sets; size_t n; };
 
 void	policies_free(struct policies *p);
 void	policies_encode(struct buf *b, const struct policies *p);
-int	policies_decode(struct msg_in *m, struct policies *out);	/* 0 or -EBADMSG */
+/* 0; -EBADMSG: not policies, more than the limits above, or out of memory; `out` is empty then. The caller frees it. */
+int	policies_decode(struct msg_in *m, struct policies *out);
 
 /* One thing we know about a device. `source`: "registry", "lldp", "lldp-med", "cdp", "dhcp", "operator"; `key`: "organisation", "sysName",
  * "sysDesc", "maker", "model", "serial", "chassis" …; value is clean text. */

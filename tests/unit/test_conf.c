@@ -900,6 +900,67 @@ many_switches_are_read_in_time(void **state)
 	}
 }
 
+/* A policy with `n` rules, one a line from line 2 on. */
+static void
+write_policy(const char *folder_name, unsigned number, unsigned n)
+{
+	char path[512], name[64], *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	fprintf(f, "name = \"p%u\"; title = \"t\"; dated = \"2020-01-01\"; rules = (", number);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(f, "%s\n{ vendor = \"v\"; organisation = \"o%u\"; basis = \"operator\"; source = \"s\"; dated = \"2020-01-01\"; }", i > 0 ? "," : "", i);
+	fputs(" );\n", f);
+	fclose(f);
+	snprintf(name, sizeof name, "%s/%02u.conf", folder_name, number);
+	in_folder(path, name);
+	write_all(path, text, size, 0600);
+	free(text);
+}
+
+/* What the engine would refuse to take is refused with its place; what is allowed reaches the engine. */
+static void
+policies_are_limited_where_they_are_written(void **state)
+{
+	static const char text[] = "agent = { pollers = 1; };\npolicy = [ \"limits/\" ];\n";
+	static struct told t;
+	struct conf *c, *engine;
+	struct buf b = { 0 };
+	char path[512];
+
+	(void)state;
+	in_folder(path, "limits");
+	assert_int_equal(mkdir(path, 0700), 0);
+	in_folder(path, "limits.in");
+	write_all(path, text, sizeof text - 1, 0600);
+	write_policy("limits", 0, POLICY_RULES_MAX - 100);
+	for (unsigned i = 1; i < POLICY_SETS_MAX; i++)
+		write_policy("limits", i, 0);
+	write_policy("limits", 5, 100);
+	c = load("limits.in", &t);
+	assert_string_equal(t.text, "");
+	assert_non_null(c);
+	conf_encode(c, CONF_FOR_ENGINE, 0, &b);
+	engine = conf_decode(b.p, b.len);
+	assert_non_null(engine);
+	assert_int_equal(engine->policies.n, POLICY_SETS_MAX);
+	assert_int_equal(engine->policies.sets[0].n, POLICY_RULES_MAX - 100);
+	assert_int_equal(engine->policies.sets[5].n, 100);
+	buf_free(&b);
+	conf_free(engine);
+	conf_free(c);
+
+	write_policy("limits", 5, 103);
+	write_policy("limits", 6, 2);
+	write_policy("limits", POLICY_SETS_MAX, 0);
+	write_policy("limits", POLICY_SETS_MAX + 1, 0);
+	assert_null(load("limits.in", &t));
+	assert_string_equal(t.text, "limits.in:2: policy: limits/64.conf: more than 64 policies\n"
+	    "limits/05.conf:102: rule 101: more than 20000 rules in all policies\n"
+	    "limits/06.conf:2: rule 1: more than 20000 rules in all policies\n");
+}
+
 int
 main(void)
 {
@@ -916,6 +977,7 @@ main(void)
 		cmocka_unit_test(whatever_is_valid_is_printed_and_read_again),
 		cmocka_unit_test(mistyped_texts_are_told_or_taken),
 		cmocka_unit_test(many_switches_are_read_in_time),
+		cmocka_unit_test(policies_are_limited_where_they_are_written),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
