@@ -730,6 +730,7 @@ snmp_notify_new(struct event_base *base, const uint8_t *engine_id, size_t len, u
 	n->started = mono_now();
 	memcpy(n->engine_id, engine_id, n->engine_id_len = len);
 	setenv("MIBS", "", 1);
+	setenv("MIBDIRS", "", 1);	/* empty, not unset: the default is folders */
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_READ_CONFIGS, 1);
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_LOAD, 1);
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_SAVE, 1);

@@ -906,6 +906,7 @@ library_init(void)
 		return;
 	done = true;
 	setenv("MIBS", "", 1);
+	setenv("MIBDIRS", "", 1);	/* empty, not unset: the default is folders */
 	snmp_disable_log();
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_READ_CONFIGS, 1);
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
