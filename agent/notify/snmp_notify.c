@@ -22,9 +22,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "notify/v3_report.h"
 #include "notify/varbinds.h"
 
 #define PENDING_MAX 256			/* per receiver; the engine keeps 32 in flight */
+#define USM_UNKNOWN_ENGINE_IDS 4	/* of usmStats */
 
 struct snmp_notify {
 	struct event_base	*base;
@@ -49,6 +51,9 @@ struct try {
 	struct mono	 sent;
 	bool		 in_flight;
 	netsnmp_pdu	*pdu;		/* until it is sent */
+	netsnmp_pdu	*again;		/* version 3, in flight for the first time: for another engine */
+	long		 msg_id;	/* version 3 */
+	bool		 resent;
 	const char	*why;		/* a hint got before the end; static */
 };
 
@@ -114,6 +119,8 @@ try_end(struct snmp_target *t, struct try *y, enum notify_result result, const c
 		}
 	if (y->pdu != NULL)
 		snmp_free_pdu(y->pdu);
+	if (y->again != NULL)
+		snmp_free_pdu(y->again);
 	t->n->done(t->n->arg, t->owner, y->row, result, y->in_flight ? (uint32_t)mono_since(y->sent, mono_now()) : 0, why);
 	free(y);
 }
@@ -356,17 +363,71 @@ refused_by_icmp(struct snmp_target *t)
 	}
 }
 
+/* A doubtful engine is asked anew with a new session. */
+static void
+engine_forget(struct snmp_target *t)
+{
+	netsnmp_session *s = snmp_sess_session(t->session);
+
+	if (s->securityEngineIDLen > 0)
+		free_enginetime(s->securityEngineID, s->securityEngineIDLen);
+	session_close(t);
+}
+
+/* The receiver says that it is another engine by now: it was installed anew. The library cannot read that and would wait for its
+ * time-out. Anybody can forge it who sees what we send (msgID); so each try believes it once. */
+static bool
+is_of_another_engine(const struct snmp_target *t, const uint8_t *datagram, size_t n)
+{
+	const netsnmp_session *s = snmp_sess_session(t->session);
+	struct v3_report r;
+
+	if (t->cred->version != SNMP_V3 || !t->inform || !v3_report_parse(datagram, n, &r) || r.counter != USM_UNKNOWN_ENGINE_IDS ||
+	    (r.engine_id_len == s->securityEngineIDLen && memcmp(r.engine_id, s->securityEngineID, r.engine_id_len) == 0))
+		return false;
+	for (const struct try *y = t->tries; y != NULL; y = y->next)
+		if (y->in_flight && y->again != NULL && y->msg_id == r.msg_id)
+			return true;
+	return false;
+}
+
+/* All that was sent to the engine that is gone is sent once more, to the one that is found now. */
+static void
+engine_change_at_once(struct snmp_target *t)
+{
+	for (struct try *y = t->tries, *next; y != NULL; y = next) {
+		next = y->next;
+		if (!y->in_flight)
+			continue;
+		if (y->again == NULL) {
+			try_end(t, y, NOTIFY_REFUSED, "unknown engine id");	/* sent twice already */
+			continue;
+		}
+		y->pdu = y->again;
+		y->again = NULL;
+		y->in_flight = false;
+		y->resent = true;
+	}
+	engine_forget(t);
+	kick(t);
+}
+
 static void
 readable_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct snmp_target *t = arg;
-	char octet;
+	uint8_t datagram[512];		/* a Report fits; what is longer is none */
+	ssize_t n;
 
 	(void)what;
-	if (recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0) {
+	if ((n = recv(fd, datagram, sizeof datagram, MSG_PEEK | MSG_DONTWAIT)) < 0) {
 		if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH)
 			refused_by_icmp(t);
 		return;			/* the error is read now, or there is nothing */
+	}
+	if (is_of_another_engine(t, datagram, (size_t)n)) {
+		engine_change_at_once(t);	/* and the datagram goes with the socket */
+		return;
 	}
 	NETSNMP_LARGE_FD_ZERO(&t->n->fds);
 	netsnmp_large_fd_setfd(fd, &t->n->fds);
@@ -571,6 +632,8 @@ try_send(struct snmp_target *t, struct try *y)
 	y->sent = mono_now();
 	if (pdu->command == SNMP_MSG_TRAP)
 		agent_address(t, pdu);
+	if (t->inform && t->cred->version == SNMP_V3 && !y->resent)
+		y->again = snmp_clone_pdu(pdu);	/* NULL: it cannot be sent twice, no more */
 	user_lend(t);
 	sent = t->inform ? snmp_sess_async_send(t->session, pdu, inform_cb, (void *)(uintptr_t)y->serial) : snmp_sess_send(t->session, pdu);
 	user_take(t);
@@ -584,6 +647,7 @@ try_send(struct snmp_target *t, struct try *y)
 		return;
 	}
 	y->in_flight = true;
+	y->msg_id = pdu->msgid;		/* the library keeps it until the answer */
 	if (!event_pending(t->timer, EV_TIMEOUT, NULL))
 		timer_in(t, INFORM_TIMEOUT_MS + 5);
 }
@@ -599,17 +663,6 @@ waiting_end(struct snmp_target *t, enum notify_result result, const char *why)
 	}
 }
 
-/* A doubtful engine is asked anew with a new session, once nothing is in flight on the old one. */
-static void
-engine_forget(struct snmp_target *t)
-{
-	netsnmp_session *s = snmp_sess_session(t->session);
-
-	if (s->securityEngineIDLen > 0)
-		free_enginetime(s->securityEngineID, s->securityEngineIDLen);
-	session_close(t);
-}
-
 /* Sends what can be sent. Only from the loop, never from a callback of the library: it may close the session. */
 static void
 pump(struct snmp_target *t)
@@ -618,7 +671,7 @@ pump(struct snmp_target *t)
 
 	if (t->engine == ENGINE_DOUBTFUL && t->session != NULL) {
 		if (any_in_flight(t))
-			return;
+			return;			/* their answers are still good */
 		engine_forget(t);
 	}
 	if (t->moving && t->n_addresses > 1) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tests/net/test_notify.py: our notifications against a real snmptrapd. Usage: test_notify.py NOTIFY_PEER SOURCE_DIR
 Exit 77 (skip) where snmptrapd is not installed. Needs no privileges; ports are high, state is in a temporary folder."""
-import os, resource, shutil, socket, subprocess, sys, tempfile, time
+import os, resource, shutil, socket, subprocess, sys, tempfile, threading, time
 
 PEER, SOURCE = sys.argv[1], sys.argv[2]
 OUR_ENGINE = "80001f8804c0ffee0123456789"
@@ -146,6 +146,43 @@ def addresses(trapd, port):
     print("ok: source_address is used, and told where it cannot be")
 
 
+def liar():
+    """Whoever answers each message with a Report of yet another engine id makes each inform be sent twice, not for ever."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        wire.bind(("127.0.0.1", 0))
+        wire.settimeout(0.5)
+        asked, informs, told = 0, 0, []
+        p = threading.Thread(target=lambda: told.extend(peer(1, f"liar,127.0.0.1,{wire.getsockname()[1]},inform3,{SECRET}")))
+        p.start()
+        while p.is_alive():
+            try:
+                message, whom = wire.recvfrom(65535)
+            except TimeoutError:
+                continue
+            informs += b"alice" in message        # the discovery has no user
+            asked += 1
+            wire.sendto(report(message, bytes.fromhex("8000000001") + bytes([asked, 0])), whom)
+        p.join()
+    assert informs == 2 and asked == 4 and told[0][2] == "refused", (informs, asked, told)
+    print("ok: a receiver with ever new engine ids gets an inform twice:", told[0][4].strip())
+
+
+def ber(tag, *parts):
+    body = b"".join(parts)
+    return bytes([tag, len(body)]) + body if len(body) < 128 else bytes([tag, 0x82]) + len(body).to_bytes(2, "big") + body
+
+
+def report(message, engine):
+    """usmStatsUnknownEngineIDs in answer to a message: its msgID stands behind the version and the header's SEQUENCE."""
+    at = message.index(b"\x02\x01\x03") + 5
+    msg_id = message[at:at + 2 + message[at + 1]]
+    zero = b"\x02\x01\x00"
+    return ber(0x30, b"\x02\x01\x03", ber(0x30, msg_id, b"\x02\x03\x00\xff\xe3", b"\x04\x01\x00", b"\x02\x01\x03"),
+               ber(4, ber(0x30, ber(4, engine), b"\x02\x01\x01", b"\x02\x01\x01", b"\x04\x00" * 3)),
+               ber(0x30, ber(4, engine), b"\x04\x00", ber(0xa8, zero, zero, zero,
+                   ber(0x30, ber(0x30, bytes.fromhex("060a2b060106030f01010400"), b"\x41\x01\x01")))))
+
+
 def main():
     if not TRAPD:
         print("snmptrapd is not installed: skipped")
@@ -226,10 +263,12 @@ def main():
         def another():
             started[0].stop()
             trapd("another", port, "another", boots=7)
-        # The receiver is replaced: the engine id differs. The first inform to it is lost, the next finds the new engine.
-        rows = peer(1, f"new,127.0.0.1,{port},inform3,{SECRET}", between=another)
-        assert [r[2] for r in rows][::2] == ["acknowledged"] * 2 and rows[1][2] in ("timed-out", "refused"), rows
-        print("ok: receiver with another engine:", rows[1][2:])
+        # The receiver is replaced: the engine id differs. It says so, the new engine is found at once, and nothing is lost.
+        rows = peer(3, f"new,127.0.0.1,{port},inform3,{SECRET}", f"bob,127.0.0.1,{port},inform3-512,{SECRET},-,bob", between=another)
+        assert [r[2] for r in rows] == ["acknowledged"] * 18 and all(int(r[3]) < 1000 for r in rows), rows
+        assert started[-1].wait_for(f"{ROOT}.0.1", 12) and started[-1].text().count(f"{ROOT}.0.1") == 12, started[-1].text()
+        print("ok: receiver with another engine is told at once, and each once")
+        liar()
         # The same engine, but what it remembered is gone: its boots go back, which looks like a replay.
         def wiped():
             started[-1].stop()
