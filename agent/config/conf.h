@@ -106,6 +106,10 @@ const struct conf_credential	*conf_credential(const struct conf *c, const char *
 const struct conf_site		*conf_site(const struct conf *c, const char *name);
 const struct conf_switch	*conf_switch(const struct conf *c, const char *name);
 
+/* Whether notify would do the same for both: all that it is told of them and of their credentials is equal. false also when out
+ * of memory, or without a credential. */
+bool	conf_same_receiver(const struct conf *a, const struct conf_receiver *of_a, const struct conf *b, const struct conf_receiver *of_b);
+
 /* What a role is told (contract.md: what a role must not have it was never handed). */
 enum conf_for { CONF_FOR_POLLER, CONF_FOR_ENGINE, CONF_FOR_NOTIFY, CONF_FOR_VIEWS };
 /* For a poller: its switches are those with key % c->pollers == index, and their credentials. */

@@ -67,6 +67,15 @@ put_key(struct buf *b, const struct conf_key *k, const void *obj)
 	}
 }
 
+static void
+put_keys_of(struct buf *b, enum conf_group_id id, const void *obj, unsigned bit)
+{
+	for (const struct conf_key *k = conf_groups[id].keys; k->name != NULL; k++) {
+		if ((k->roles & bit) && !(k->flags & F_HIDDEN))
+			put_key(b, k, obj);
+	}
+}
+
 static bool
 list_has(const struct strlist *l, const char *name)
 {
@@ -127,14 +136,33 @@ conf_encode(const struct conf *c, enum conf_for role, unsigned index, struct buf
 		for (size_t i = 0; i < n; i++) {
 			if (!is_told(c, (enum conf_group_id)id, i, role, index))
 				continue;
-			for (const struct conf_key *k = g->keys; k->name != NULL; k++) {
-				if ((k->roles & bit) && !(k->flags & F_HIDDEN))
-					put_key(out, k, group_element(g, c, i));
-			}
+			put_keys_of(out, (enum conf_group_id)id, group_element(g, c, i), bit);
 		}
 	}
 	if (role == CONF_FOR_ENGINE)
 		policies_encode(out, &c->policies);
+}
+
+/* Compared as it is encoded: no key can be forgotten here. */
+bool
+conf_same_receiver(const struct conf *a, const struct conf_receiver *of_a, const struct conf *b, const struct conf_receiver *of_b)
+{
+	const struct conf_credential *of[2] = { conf_credential(a, of_a->credential), conf_credential(b, of_b->credential) };
+	const struct conf_receiver *receiver[2] = { of_a, of_b };
+	struct buf told[2] = { { 0 }, { 0 } };
+	bool same = of[0] != NULL && of[1] != NULL;
+
+	for (size_t i = 0; i < 2 && same; i++) {
+		put_keys_of(&told[i], G_RECEIVERS, receiver[i], R_NOTIFY);
+		put_keys_of(&told[i], G_CREDENTIALS, of[i], R_NOTIFY);
+	}
+	same = same && !told[0].bad && !told[1].bad && told[0].len == told[1].len && memcmp(told[0].p, told[1].p, told[0].len) == 0;
+	for (size_t i = 0; i < 2; i++) {
+		if (told[i].p != NULL)
+			explicit_bzero(told[i].p, told[i].len);
+		buf_free(&told[i]);
+	}
+	return same;
 }
 
 static struct ip

@@ -1,5 +1,6 @@
 /* agent/notify/notify.c: the notify role: rows of the outbox come from the engine, one try each goes out, its result goes back.
  * Retries, order and what to keep are the engine's business. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@
 #include "proc/child.h"
 #include "proc/messages.h"
 
-struct receiver {
+struct receiver {				/* stays where it is: its target and its look-up point to it */
+	struct receiver			*next;
 	const struct conf_receiver	*conf;
 	struct snmp_target		*target;	/* NULL: `why` */
 	struct resolve			*resolve;	/* NULL: its address is a literal one */
@@ -25,8 +27,7 @@ struct notify {
 	struct event_base	*base;
 	struct conf		*conf;
 	struct snmp_notify	*snmp;			/* NULL until the identity is known */
-	struct receiver		*receivers;
-	size_t			 n_receivers;
+	struct receiver		*receivers;		/* in the order of the configuration */
 	struct chan		*engine;
 	uint64_t		 refused, dropped;
 };
@@ -74,16 +75,15 @@ found_cb(void *arg, const struct ip_port *addresses, size_t n, const char *why)
 }
 
 static void
-receivers_free(struct notify *n)
+receivers_free(struct receiver *list)
 {
-	for (size_t i = 0; i < n->n_receivers; i++) {
-		resolve_free(n->receivers[i].resolve);
-		n->receivers[i].resolve = NULL;	/* sent_cb() is called once more */
-		snmp_target_free(n->receivers[i].target);
+	for (struct receiver *r; (r = list) != NULL;) {
+		list = r->next;
+		resolve_free(r->resolve);
+		r->resolve = NULL;	/* sent_cb() is called once more */
+		snmp_target_free(r->target);
+		free(r);
 	}
-	free(n->receivers);
-	n->receivers = NULL;
-	n->n_receivers = 0;
 }
 
 static void
@@ -106,22 +106,47 @@ receiver_open(struct notify *n, struct receiver *r)
 	}
 }
 
-/* When both the configuration and our identity are known. */
-static void
-receivers_open(struct notify *n)
+/* Taken out of the list: the receiver that works as `to` of `conf` says. NULL: there is none. */
+static struct receiver *
+receiver_take(struct receiver **list, const struct conf *old, const struct conf *conf, const struct conf_receiver *to)
 {
-	receivers_free(n);
-	if (n->conf == NULL || n->snmp == NULL || n->conf->n_receivers == 0)
-		return;
-	if ((n->receivers = calloc(n->conf->n_receivers, sizeof *n->receivers)) == NULL) {
-		log_warnx("out of memory: no receiver can be reached until the next reload");
-		return;
+	for (struct receiver **p = list, *r; (r = *p) != NULL; p = &r->next) {
+		if (r->target == NULL || !conf_same_receiver(old, r->conf, conf, to))
+			continue;
+		*p = r->next;
+		r->next = NULL;
+		return r;
 	}
-	n->n_receivers = n->conf->n_receivers;
-	for (size_t i = 0; i < n->n_receivers; i++) {
-		n->receivers[i].conf = &n->conf->receivers[i];
-		receiver_open(n, &n->receivers[i]);
+	return NULL;
+}
+
+/* When both the configuration and our identity are known. Who is defined as before keeps what is in flight, his session, and what
+ * is known of his engine. `old` has the receivers there are; NULL: there are none. */
+static void
+receivers_open(struct notify *n, const struct conf *old)
+{
+	struct receiver *before = n->receivers, **end = &n->receivers;
+
+	assert(old != NULL || before == NULL);
+	n->receivers = NULL;
+	for (size_t i = 0; n->conf != NULL && n->snmp != NULL && i < n->conf->n_receivers; i++) {
+		const struct conf_receiver *c = &n->conf->receivers[i];
+		struct receiver *r = old != NULL ? receiver_take(&before, old, n->conf, c) : NULL;
+
+		if (r != NULL) {
+			snmp_target_keep(r->target, conf_credential(n->conf, c->credential));
+			r->conf = c;
+		} else if ((r = calloc(1, sizeof *r)) == NULL) {
+			log_warnx("receiver %s: out of memory: nothing can be sent to it until the next reload", c->name);
+			continue;
+		} else {
+			r->conf = c;
+			receiver_open(n, r);
+		}
+		*end = r;
+		end = &r->next;
 	}
+	receivers_free(before);
 }
 
 static void
@@ -138,15 +163,13 @@ identity_received(struct notify *n, const struct msg_identity *m)
 		log_error("SNMP engine id of %u octets cannot be used: no notification can be sent", m->engine_id_len);
 		return;
 	}
-	receivers_open(n);
+	receivers_open(n, NULL);
 }
 
 static void
 deliver(struct notify *n, const struct msg_deliver *m)
 {
-	for (size_t i = 0; i < n->n_receivers; i++) {
-		struct receiver *r = &n->receivers[i];
-
+	for (struct receiver *r = n->receivers; r != NULL; r = r->next) {
 		if (strcmp(r->conf->name, m->receiver) != 0)
 			continue;
 		if (r->target == NULL)
@@ -202,10 +225,9 @@ configure(void *arg, const void *conf, size_t size)
 		log_error("the configuration from the parent cannot be read");
 		return -EINVAL;
 	}
-	receivers_free(n);		/* they borrow from the old one */
 	n->conf = c;
+	receivers_open(n, old);		/* they borrow from the old one until now */
 	conf_free(old);
-	receivers_open(n);
 	child_ready();
 	return 0;
 }
@@ -235,7 +257,7 @@ notify_main(void)
 	if (n.base == NULL)
 		fatal("no event base");
 	status = child_run(n.base, &ops, &n);
-	receivers_free(&n);
+	receivers_free(n.receivers);
 	snmp_notify_free(n.snmp);
 	chan_free(n.engine);
 	conf_free(n.conf);

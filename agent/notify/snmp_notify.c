@@ -850,6 +850,13 @@ bad:
 }
 
 void
+snmp_target_keep(struct snmp_target *t, const struct conf_credential *cred)
+{
+	assert(cred->version == t->cred->version && str_eq(cred->user, t->cred->user) && str_eq(cred->community, t->cred->community));
+	t->cred = cred;
+}
+
+void
 snmp_target_addresses(struct snmp_target *t, const struct ip_port *addresses, size_t n)
 {
 	struct ip_port now = t->n_addresses > 0 ? *address_of(t) : (struct ip_port){ 0 };

@@ -29,11 +29,13 @@ struct snmp_notify *snmp_notify_new(struct event_base *base, const uint8_t *engi
 		    snmp_notify_done *done, void *arg);
 /* The engine's identity again, after it restarted. -EINVAL: another engine id; a new process is needed for that. */
 int	snmp_notify_identity(struct snmp_notify *n, const uint8_t *engine_id, size_t len, uint32_t boots);
-/* A receiver without an address yet; `cred` is borrowed until the target is freed, `source` of family 0 leaves the choice to
+/* A receiver without an address yet; `cred` is borrowed until the target is freed or snmp_target_keep(), `source` of family 0 leaves the choice to
  * the system. `inform` false: plain traps, which end as NOTIFY_SENT. Version 1 has only those. NULL with the reason in `why`
  * (static) if the credential cannot be used. */
 struct snmp_target *snmp_target_new(struct snmp_notify *n, const struct conf_credential *cred, bool inform, struct ip source,
 		    void *owner, const char **why);
+/* The same credential, elsewhere in memory: what is in flight and what is known of the receiver's engine stays. */
+void	snmp_target_keep(struct snmp_target *t, const struct conf_credential *cred);
 /* Where it is now: 1 to TARGET_ADDRESSES_MAX addresses, copied. The one in use stays in use while it is among them; when it does
  * not answer, the next one is used. What is in flight to an address that is gone times out. */
 void	snmp_target_addresses(struct snmp_target *t, const struct ip_port *addresses, size_t n);

@@ -900,6 +900,71 @@ many_switches_are_read_in_time(void **state)
 	}
 }
 
+/* What notify is told, as notify has it. */
+static struct conf *
+for_notify(const char *text)
+{
+	static struct told t;
+	char path[512];
+	struct buf b = { 0 };
+	struct conf *c, *told;
+
+	in_folder(path, "receiver.in");
+	write_all(path, text, strlen(text), 0600);
+	c = load("receiver.in", &t);
+	assert_string_equal(t.text, "");
+	assert_non_null(c);
+	conf_encode(c, CONF_FOR_NOTIFY, 0, &b);
+	conf_free(c);
+	told = conf_decode(b.p, b.len);
+	assert_non_null(told);
+	buf_free(&b);
+	return told;
+}
+
+/* A reload leaves alone who is told the same, and nobody else. */
+static void
+same_receivers_are_the_same(void **state)
+{
+	static const char before[] = "policy = [ \"policies/\" ];\n"
+	    "credentials = ( { name = \"x\"; version = \"2c\"; community = \"other\"; },\n"
+	    " { name = \"c\"; version = \"3\"; user = \"u\"; auth = \"SHA-256\"; auth_secret = \"11111111\"; priv = \"AES-128\"; priv_secret = \"22222222\"; } );\n"
+	    "receivers = ( { name = \"r\"; address = \"h.test:163\"; credential = \"c\"; inform = true; source_address = \"127.0.0.2\"; } );\n";
+	static const struct { const char *from, *to; bool same; } changes[] = {
+		{ "policy", "policy", true },
+		{ "\"other\"", "\"changed\"", true },
+		{ "receivers = (", "receivers = ( { name = \"first\"; address = \"h.test:163\"; credential = \"c\"; }, ", true },
+		{ "auth_secret = \"11111111\"", "auth_secret_file = \"keys/same\"", true },
+		{ "name = \"r\"", "name = \"q\"", false }, { "h.test", "i.test", false }, { ":163", "", false },
+		{ "credential = \"c\"", "credential = \"x\"", false }, { "inform = true", "inform = false", false },
+		{ " source_address = \"127.0.0.2\";", "", false }, { "127.0.0.2", "127.0.0.3", false },
+		{ "user = \"u\"", "user = \"v\"", false }, { "SHA-256", "SHA-512", false }, { "AES-128", "AES-256", false },
+		{ "\"11111111\"", "\"11111112\"", false }, { "\"22222222\"", "\"22222223\"", false },
+		{ "auth_secret = \"11111111\"", "auth_secret_file = \"keys/other\"", false },
+	};
+	struct conf *was = for_notify(before);
+	char path[512];
+
+	(void)state;
+	in_folder(path, "keys/same");
+	write_all(path, "11111111\n", 9, 0600);
+	in_folder(path, "keys/other");
+	write_all(path, "11111113\n", 9, 0600);
+	for (size_t i = 0; i < nitems(changes); i++) {
+		char text[1024];
+		const char *at = strstr(before, changes[i].from);
+		struct conf *is;
+
+		assert_non_null(at);
+		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - before), before, changes[i].to, at + strlen(changes[i].from));
+		is = for_notify(text);
+		if (conf_same_receiver(was, &was->receivers[0], is, &is->receivers[is->n_receivers - 1]) != changes[i].same)
+			fail_msg("%s to %s: %s", changes[i].from, changes[i].to, changes[i].same ? "another" : "the same");
+		conf_free(is);
+	}
+	conf_free(was);
+}
+
 /* A policy with `n` rules, one a line from line 2 on. */
 static void
 write_policy(const char *folder_name, unsigned number, unsigned n)
@@ -978,6 +1043,7 @@ main(void)
 		cmocka_unit_test(mistyped_texts_are_told_or_taken),
 		cmocka_unit_test(many_switches_are_read_in_time),
 		cmocka_unit_test(policies_are_limited_where_they_are_written),
+		cmocka_unit_test(same_receivers_are_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
