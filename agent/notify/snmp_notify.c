@@ -35,6 +35,7 @@ struct snmp_notify {
 	struct mono		 started;
 	uint8_t			 engine_id[32];
 	size_t			 engine_id_len;
+	uint32_t		 boots;
 	netsnmp_large_fd_set	 fds;
 	uint32_t		 serial;
 };
@@ -363,7 +364,19 @@ refused_by_icmp(struct snmp_target *t)
 	}
 }
 
-/* A doubtful engine is asked anew with a new session. */
+/* Boots and time that traps are stamped with. The time is the machine's, so that it does not run back for the receivers when
+ * only this process starts again and boots stay (RFC 3414, 3.2, 7b). */
+static void
+own_time(const struct snmp_notify *n)
+{
+	struct timespec up = { 0 };
+
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	set_enginetime((u_char *)(uintptr_t)n->engine_id, (u_int)n->engine_id_len, n->boots & INT32_MAX, (u_int)up.tv_sec & INT32_MAX, TRUE);
+}
+
+/* A doubtful engine is asked anew with a new session. free_enginetime() takes all engines with the same hash (of 23), which may be
+ * ours: traps would go out with boots and time 0. Other receivers' are told again by their next Report. */
 static void
 engine_forget(struct snmp_target *t)
 {
@@ -371,6 +384,7 @@ engine_forget(struct snmp_target *t)
 
 	if (s->securityEngineIDLen > 0)
 		free_enginetime(s->securityEngineID, s->securityEngineIDLen);
+	own_time(t->n);
 	session_close(t);
 }
 
@@ -759,17 +773,6 @@ quiet_log(int major, int minor, void *server, void *client)
 	return 0;
 }
 
-/* Boots and time that traps are stamped with. The time is the machine's, so that it does not run back for the receivers when
- * only this process starts again and boots stay (RFC 3414, 3.2, 7b). */
-static void
-own_time(struct snmp_notify *n, uint32_t boots)
-{
-	struct timespec up = { 0 };
-
-	clock_gettime(CLOCK_BOOTTIME, &up);
-	set_enginetime(n->engine_id, (u_int)n->engine_id_len, boots & INT32_MAX, (u_int)up.tv_sec & INT32_MAX, TRUE);
-}
-
 struct snmp_notify *
 snmp_notify_new(struct event_base *base, const uint8_t *engine_id, size_t len, uint32_t boots, snmp_notify_done *done, void *arg)
 {
@@ -792,7 +795,8 @@ snmp_notify_new(struct event_base *base, const uint8_t *engine_id, size_t len, u
 	snmp_enable_calllog();
 	init_snmp("camtrapd-notify");
 	set_exact_engineID(n->engine_id, len);
-	own_time(n, boots);
+	n->boots = boots;
+	own_time(n);
 	netsnmp_large_fd_set_init(&n->fds, FD_SETSIZE);
 	return n;
 }
@@ -802,7 +806,8 @@ snmp_notify_identity(struct snmp_notify *n, const uint8_t *engine_id, size_t len
 {
 	if (len != n->engine_id_len || memcmp(engine_id, n->engine_id, len) != 0)
 		return -EINVAL;
-	own_time(n, boots);
+	n->boots = boots;
+	own_time(n);
 	return 0;
 }
 

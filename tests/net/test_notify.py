@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tests/net/test_notify.py: our notifications against a real snmptrapd. Usage: test_notify.py NOTIFY_PEER SOURCE_DIR
 Exit 77 (skip) where snmptrapd is not installed. Needs no privileges; ports are high, state is in a temporary folder."""
-import os, resource, shutil, socket, subprocess, sys, tempfile, threading, time
+import hashlib, os, resource, shutil, socket, subprocess, sys, tempfile, threading, time
 
 PEER, SOURCE = sys.argv[1], sys.argv[2]
 OUR_ENGINE = "80001f8804c0ffee0123456789"
@@ -146,6 +146,22 @@ def addresses(trapd, port):
     print("ok: source_address is used, and told where it cannot be")
 
 
+def own_time_stays(trapd_of, traps, port):
+    """Net-SNMP keeps engines' times in 23 chains and forgets a whole chain at once: that of a doubtful receiver may be ours too."""
+    def chain(engine):
+        return sum(hashlib.md5(engine).digest()[::4]) % 23
+    ours = chain(bytes.fromhex(OUR_ENGINE))
+    name = next(n for n in map(str, range(1000)) if chain(bytes.fromhex("80001f8804") + n.encode()) == ours)
+    number, before = free_port(), traps.text().count(f"{ROOT}.0.1")
+    beside = trapd_of("beside", number, name)
+    rows = peer(1, f"wrong,127.0.0.1,{number},inform3,not the right secret", f"trap3,127.0.0.1,{port},trap3,{SECRET}", boots=9,
+                between=lambda: None)
+    assert [r[2] for r in rows if r[0] == "wrong"] == ["refused"] * 3, rows
+    assert traps.wait_for(f"{ROOT}.0.1", before + 3), (name, traps.text()[-3000:])
+    beside.stop()
+    print("ok: traps keep our time while another engine is forgotten")
+
+
 def liar():
     """Whoever answers each message with a Report of yet another engine id makes each inform be sent twice, not for ever."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
@@ -238,6 +254,7 @@ def main():
         assert all(int(r[3]) < 1000 for r in rows), rows
         print("ok: unknown user refused, the good one beside it served")
 
+        own_time_stays(trapd, t, port)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hung:
             hung.bind(("127.0.0.1", 0))         # takes all, answers nothing
             silent = hung.getsockname()[1]
