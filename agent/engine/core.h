@@ -135,9 +135,9 @@ bool		 is_placed(const struct location *l);	/* on a port, alone or shared */
 
 /* summary.c */
 /* False: the port had its eight single alarms in this minute; a macFlood will count what comes now. */
-bool		 port_may_alarm(struct engine *e, const struct place *at, struct moment now);
+bool		 port_may_alarm(struct engine *e, const struct location *l, struct moment now);
 /* A detection there is on disk: told singly, or left to the macFlood. */
-void		 port_alarmed(struct engine *e, const struct place *at, bool singly, struct moment now);
+void		 port_alarmed(struct engine *e, const struct location *l, bool singly, struct moment now);
 /* Tells what is owed. Milliseconds until more may be. */
 int64_t		 summaries_tell(struct engine *e, struct moment now);
 /* The one of `sw`, unless something there is still held. */

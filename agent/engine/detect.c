@@ -156,7 +156,7 @@ static void
 tell(struct engine *e, struct finding *f, struct detection *d, enum event_type type, struct moment now)
 {
 	bool first = type == EVENT_DEVICE_DETECTED, member = !first && is_flood_member(e, &f->d);
-	bool stock = first && is_quiet(e, d), quiet = stock || member || (first && !port_may_alarm(e, &d->location.place, now)) ||
+	bool stock = first && is_quiet(e, d), quiet = stock || member || (first && !port_may_alarm(e, &d->location, now)) ||
 	    (type == EVENT_DEVICE_MOVED && !move_may_be_told(f, now));
 	struct finding next = *f;
 	struct event ev;
@@ -186,7 +186,7 @@ tell(struct engine *e, struct finding *f, struct detection *d, enum event_type t
 		e->counters[CNT_MOVES_DAMPED] += f->move_owed;
 	}
 	if (first && !stock)
-		port_alarmed(e, &d->location.place, !quiet, now);
+		port_alarmed(e, &d->location, !quiet, now);
 	finding_take(e, f, d);
 	f->held = f->dirty = false;
 	e->summaries_owed = e->summaries_owed || d->told == TOLD_NOT;

@@ -9,6 +9,7 @@
 #include "engine/core.h"
 
 #define ALARMS_PER_PORT 8
+#define ALARMS_WITHOUT_PORT 32		/* of a switch whose own ports contradict each other */
 #define FLOOD_MS 60000
 #define OWED_MS 1000
 
@@ -32,25 +33,39 @@ is_over(const struct flood *x, struct moment now)
 	return mono_since(x->start, now.mono) > FLOOD_MS;
 }
 
-bool
-port_may_alarm(struct engine *e, const struct place *at, struct moment now)
+/* Whose alarms are counted together: those of a port, or, where two ports show it and neither is its place, of the switch. */
+static struct place
+flood_place(const struct location *l)
 {
-	const struct flood *slot = flood_of(e, at);
+	struct place at = l->place;
 
-	return at->if_index == 0 || slot == NULL || is_over(slot, now) || slot->count < ALARMS_PER_PORT;
+	if (at.switch_name[0] == '\0' && l->n_candidates > 0)
+		memcpy(at.switch_name, l->candidates[0].switch_name, sizeof at.switch_name);
+	return at;
+}
+
+bool
+port_may_alarm(struct engine *e, const struct location *l, struct moment now)
+{
+	const struct place at = flood_place(l);
+	const struct flood *slot = flood_of(e, &at);
+
+	return at.switch_name[0] == '\0' || slot == NULL || is_over(slot, now) ||
+	    slot->count < (at.if_index != 0 ? ALARMS_PER_PORT : ALARMS_WITHOUT_PORT);
 }
 
 void
-port_alarmed(struct engine *e, const struct place *at, bool singly, struct moment now)
+port_alarmed(struct engine *e, const struct location *l, bool singly, struct moment now)
 {
+	const struct place of = flood_place(l), *at = &of;
 	struct flood *slot = flood_of(e, at);
 
 	if (!singly) {
 		e->counters[CNT_FLOODED]++;
 		return;
 	}
-	if (at->if_index == 0)
-		return;				/* no port is flooded by what has none */
+	if (at->switch_name[0] == '\0')
+		return;				/* nothing is flooded by what nobody shows */
 	for (size_t i = 0; slot == NULL && i < FLOODS_MAX; i++)
 		if (e->floods[i].count == 0 || is_over(&e->floods[i], now))
 			slot = &e->floods[i], slot->count = 0;
@@ -140,17 +155,17 @@ summary_tell(struct engine *e, struct sw *sw, struct moment now)
 static bool
 is_flood_of(const struct engine *e, const struct finding *f, const void *arg)
 {
-	const struct place *at = arg, *of = &f->d.location.place;
+	const struct place *at = arg, of = flood_place(&f->d.location);
 
-	return of->if_index == at->if_index && strcmp(of->switch_name, at->switch_name) == 0 && !is_quiet(e, &f->d);
+	return of.if_index == at->if_index && strcmp(of.switch_name, at->switch_name) == 0 && !is_quiet(e, &f->d);
 }
 
 /* One notification for a port whose minute is over, with the number of those that were not told singly. */
 static void
 flood_tell(struct engine *e, const struct finding *f, struct moment now)
 {
-	const struct flood *slot = flood_of(e, &f->d.location.place);
-	struct place at = f->d.location.place;
+	const struct place at = flood_place(&f->d.location);
+	const struct flood *slot = flood_of(e, &at);
 	struct finding **list;
 	struct event ev;
 	size_t n;
@@ -166,10 +181,12 @@ flood_tell(struct engine *e, const struct finding *f, struct moment now)
 		return;
 	}
 	event_of_finding(e, f, EVENT_MAC_FLOOD, &ev);
+	memcpy(ev.switch_name, at.switch_name, sizeof ev.switch_name);
 	ev.count = (uint32_t)n;
-	text_printf(ev.evidence, sizeof ev.evidence, "%zu more restricted addresses on this port within a minute; they are all listed by camtrapctl "
-	    "devices", n);
-	text_printf(ev.text, sizeof ev.text, "MAC flood: %zu more restricted addresses on %s %s", n, at.switch_name, at.port);
+	text_printf(ev.evidence, sizeof ev.evidence, "%zu more restricted addresses on %s within a minute; they are all listed by camtrapctl "
+	    "devices", n, at.if_index != 0 ? "this port" : "several ports of this switch at once");
+	text_printf(ev.text, sizeof ev.text, "MAC flood: %zu more restricted addresses on %s %s", n, at.switch_name,
+	    at.if_index != 0 ? at.port : "(several ports at once)");
 	if (owed_tell(e, &ev, list, n, now) < 0)
 		e->summaries_owed = true;
 }

@@ -31,7 +31,7 @@ def second(lab, name, user=None):
         f.write(open(lab.conf).read().replace(f'{lab.dir}/run', run))
     os.chmod(conf, 0o600)
     if user is not None:
-        os.makedirs(run)
+        os.makedirs(run, exist_ok=True)
         os.chown(run, user, user)
         os.chown(conf, user, user)
     log = os.path.join(lab.dir, name + '.out')

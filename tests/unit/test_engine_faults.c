@@ -432,6 +432,25 @@ devices_without_a_place_are_no_flood_of_a_port(void **state)
 }
 
 static void
+d6_devices_without_a_place_are_a_flood_of_their_switch(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab.burst = (struct burst){ .sw = A, .port = 5, .second_port = 6, .n = 100 };
+	lab_sweep();
+	lab_later(16000);
+	lab_later(61000);
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 32);
+	assert_int_equal(lab_told(EVENT_MAC_FLOOD, "noc", &ev), 1);
+	assert_int_equal(ev.count, 100 - 32);
+	assert_string_equal(ev.switch_name, "a");
+}
+
+static void
 d10_a_conflict_is_not_told_again_because_the_other_end_missed_a_poll(void **state)
 {
 	(void)state;
@@ -506,7 +525,7 @@ main(void)
 		CLAIM(d6_a_flood_that_ends_or_begins_again_is_no_flood_of_gone_and_returned),
 		CLAIM(d6_addresses_of_a_past_flood_take_no_room_from_a_camera),
 		CLAIM(d6_a_port_that_makes_up_addresses_takes_no_more_than_512_findings),
-		CLAIM(devices_without_a_place_are_no_flood_of_a_port),
+		CLAIM(devices_without_a_place_are_no_flood_of_a_port), CLAIM(d6_devices_without_a_place_are_a_flood_of_their_switch),
 		CLAIM(d10_a_conflict_is_not_told_again_because_the_other_end_missed_a_poll),
 		CLAIM(d10_one_switch_that_lies_on_all_its_ports_is_sixteen_conflicts_and_a_number),
 		CLAIM(a_device_that_jumps_about_is_told_four_times_and_then_where_it_stays),
