@@ -12,26 +12,6 @@
 #define TEST_MS 15000
 #define POLL_MS 60000
 
-json_t *
-time_json(struct wall t)
-{
-	char text[WALL_TEXT];
-
-	return t.us == 0 ? json_null() : json_string(wall_text(t, text));
-}
-
-json_t *
-text_or_null(const char *s)
-{
-	return s != NULL && s[0] != '\0' ? json_string(s) : json_null();
-}
-
-json_t *
-number_or_null(uint32_t v)
-{
-	return v != 0 ? json_integer(v) : json_null();
-}
-
 /* The whole text in pieces; the last one says so. Takes `doc` over. */
 void
 answer_send(struct engine *e, uint32_t id, json_t *doc)

@@ -5,13 +5,9 @@
 
 #include "engine/core.h"
 #include "model/detection.h"
+#include "model/json.h"
 
 #define PIECE 48000			/* octets of an answer in one message */
-
-/* null stands for "not known": time 0, an empty or missing text, number 0. */
-json_t	*time_json(struct wall t);
-json_t	*text_or_null(const char *s);
-json_t	*number_or_null(uint32_t v);
 
 /* The whole document in pieces. Takes `doc` over; NULL: out of memory, which is said. */
 void	 answer_send(struct engine *e, uint32_t id, json_t *doc);

@@ -9,27 +9,6 @@
 #include "engine/answer.h"
 #include "engine/locate.h"
 
-static json_t *
-place_json(const struct place *p)
-{
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "switch", text_or_null(p->switch_name), "ifIndex", number_or_null(p->if_index),
-	    "port", text_or_null(p->port), "alias", text_or_null(p->alias), "vlan", number_or_null(p->vlan));
-}
-
-static json_t *
-location_json(const struct location *l)
-{
-	json_t *o = place_json(&l->place), *candidates = json_array();
-
-	for (size_t i = 0; i < l->n_candidates; i++)
-		json_array_append_new(candidates, place_json(&l->candidates[i]));
-	json_object_set_new(o, "verdict", json_string(verdict_word(l->verdict)));
-	json_object_set_new(o, "reasonCode", json_string(reason_word(l->reason)));
-	json_object_set_new(o, "reason", json_string(l->reason_text));
-	json_object_set_new(o, "candidates", candidates);
-	return o;
-}
-
 /* Time 0, which is "not known", where it was there before this run and is not restricted. */
 static struct wall
 first_seen(const struct engine *e, const struct station *st)
