@@ -51,7 +51,7 @@ collect(const struct tables *t, enum tab tab, unsigned col, int64_t wanted, stru
 		if (c->tab != tab || c->col != col || c->n_idx == 0)
 			continue;
 		if (tab == TAB_LOGICAL)
-			vlan = c->is_number ? 0 : vlan_of_name(t->oct + c->oct_at, c->n_oct);
+			vlan = c->is_number || c->n_oct == 0 ? 0 : vlan_of_name(t->oct + c->oct_at, c->n_oct);
 		else if (tab == TAB_VMVLAN)
 			vlan = c->is_number && c->number > 0 ? (uint64_t)c->number : 0;
 		else
