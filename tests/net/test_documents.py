@@ -249,13 +249,15 @@ def engine_dies(lab):
 def many_events(lab):
     """More events than a page holds: the daemon is down; the latest one is repeated with other numbers."""
     db = sqlite3.connect(os.path.join(lab.dir, 'state', 'camtrapd.db'))
-    sequence, kind, at, detection, body = db.execute('SELECT sequence, type, at, detection, body FROM event ORDER BY sequence DESC').fetchone()
-    same('where an event has its number', struct.unpack('>I', body[29:33])[0], sequence)
+    last, kind, at, detection, body = db.execute('SELECT sequence, type, at, detection, body FROM event ORDER BY sequence DESC').fetchone()
+    same('where an event has its number', struct.unpack('>I', body[29:33])[0], last)
+    sequence = db.execute('SELECT value FROM counter WHERE name = 1').fetchone()[0]	# a heartbeat has a number, and is not kept
+    assert sequence >= last, (sequence, last)
     for i in range(sequence + 1, sequence + 2501):
         name = body[3:23].decode() + f'{i:06d}'
         db.execute('INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)',
                    (i, name, kind, at, detection, body[:3] + name.encode() + struct.pack('>I', i) + body[33:]))
-    db.execute('UPDATE counter SET value = ? WHERE value = ?', (sequence + 2500, sequence))
+    db.execute('UPDATE counter SET value = ? WHERE name = 1', (sequence + 2500,))
     db.commit()
     db.close()
 
