@@ -1,371 +1,345 @@
-/* tests/sim/agent.c: BER of SNMP messages, strictly bounded; GET, GETNEXT, GETBULK over sorted objects. */
+/* tests/sim/agent.c: see agent.h. The varbinds of an answer are copied as they stand in the objects; heads are put before them. */
 #include "agent.h"
 
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_MAX 1400
-#define NAMES_MAX 64
+#include "ber.h"
 
-/* ---- reading */
+enum { NAMES_MAX = 64, VARBINDS_AT = 512, NO_SUCH_NAME = 2, MAX_SIZE = 65507 };
 
-struct in { const uint8_t *p, *end; bool bad; };
-
-static struct in
-tlv(struct in *m, uint8_t *tag)
-{
-	struct in v = { m->p, m->p, false };
-	size_t len;
-
-	*tag = 0;
-	if (m->bad || m->end - m->p < 2)
-		goto bad;
-	*tag = *m->p++;
-	len = *m->p++;
-	if (len & 0x80) {
-		size_t octets = len & 0x7f;
-
-		if (octets == 0 || octets > 2 || (size_t)(m->end - m->p) < octets)
-			goto bad;
-		for (len = 0; octets > 0; octets--)
-			len = len << 8 | *m->p++;
-	}
-	if ((size_t)(m->end - m->p) < len)
-		goto bad;
-	v = (struct in){ m->p, m->p + len, false };
-	m->p += len;
-	return v;
-bad:
-	m->bad = true;
-	v.bad = true;
-	return v;
-}
-
-static int64_t
-number(struct in *m)
-{
-	uint8_t tag;
-	struct in v = tlv(m, &tag);
-	int64_t n = 0;
-
-	if (tag != 2 || v.end == v.p || v.end - v.p > 5)
-		m->bad = true;
-	for (const uint8_t *p = v.p; p < v.end; p++)
-		n = n << 8 | *p;
-	return n;
-}
-
-static size_t
-oid_read(struct in v, uint32_t *out)
-{
-	size_t n = 0;
-
-	if (v.p == v.end)
-		return 0;
-	out[n++] = *v.p / 40;
-	out[n++] = *v.p++ % 40;
-	while (v.p < v.end && n < OID_IDS) {
-		uint32_t id = 0;
-
-		while (v.p < v.end) {
-			id = id << 7 | (*v.p & 0x7f);
-			if ((*v.p++ & 0x80) == 0)
-				break;
-		}
-		out[n++] = id;
-	}
-	return n;
-}
-
-/* ---- writing: from the end of the buffer backwards, as lengths come first */
-
-struct out { uint8_t *start, *p; bool bad; };
-
-static void
-push(struct out *o, const void *p, size_t n)
-{
-	if ((size_t)(o->p - o->start) < n) {
-		o->bad = true;
-		return;
-	}
-	o->p -= n;
-	memcpy(o->p, p, n);
-}
-
-static void
-push_octet(struct out *o, uint8_t v)
-{
-	push(o, &v, 1);
-}
-
-static void
-push_head(struct out *o, uint8_t tag, size_t len)
-{
-	if (len < 128)
-		push_octet(o, (uint8_t)len);
-	else if (len < 256)
-		push_octet(o, (uint8_t)len), push_octet(o, 0x81);
-	else
-		push_octet(o, (uint8_t)len), push_octet(o, (uint8_t)(len >> 8)), push_octet(o, 0x82);
-	push_octet(o, tag);
-}
-
-static void
-push_oid(struct out *o, const uint32_t *oid, size_t n)
-{
-	const uint8_t *end = o->p;
-
-	for (size_t i = n; i-- > 2;) {
-		push_octet(o, oid[i] & 0x7f);
-		for (uint32_t v = oid[i] >> 7; v > 0; v >>= 7)
-			push_octet(o, 0x80 | (v & 0x7f));
-	}
-	push_octet(o, (uint8_t)(oid[0] * 40 + oid[1]));
-	push_head(o, 6, (size_t)(end - o->p));
-}
-
-static size_t
-number_code(int64_t v, uint8_t out[static 9])
-{
-	size_t n = 1;
-
-	while (n < 8 && (v >> (8 * n - 1) != 0 && v >> (8 * n - 1) != -1))
-		n++;
-	for (size_t i = 0; i < n; i++)
-		out[i] = (uint8_t)(v >> 8 * (n - 1 - i));
-	return n;
-}
-
-static void
-push_number(struct out *o, int64_t v)
-{
-	uint8_t code[9];
-	size_t n = number_code(v, code);
-
-	push(o, code, n);
-	push_head(o, 2, n);
-}
-
-/* ---- objects */
-
-static size_t
-oid_text(const char *text, uint32_t *out)
-{
-	size_t n = 0;
-
-	while (*text != '\0' && n < OID_IDS) {
-		char *end;
-
-		out[n++] = (uint32_t)strtoul(text, &end, 10);
-		text = *end == '.' ? end + 1 : end;
-	}
-	return n;
-}
-
-void
-object_add(struct objects *o, const char *oid, const uint32_t *index, size_t n_index, uint8_t type, const void *value, size_t n)
-{
-	struct object *x;
-
-	if (o->n == o->cap) {
-		o->cap = o->cap == 0 ? 256 : o->cap * 2;
-		if ((o->v = realloc(o->v, o->cap * sizeof *o->v)) == NULL)
-			abort();
-	}
-	x = &o->v[o->n++];
-	x->len = (uint8_t)oid_text(oid, x->oid);
-	for (size_t i = 0; i < n_index && x->len < OID_IDS; i++)
-		x->oid[x->len++] = index[i];
-	x->type = type;
-	x->n = (uint8_t)(n > sizeof x->value ? sizeof x->value : n);
-	if (x->n > 0)
-		memcpy(x->value, value, x->n);
-}
-
-void
-object_number(struct objects *o, const char *oid, const uint32_t *index, size_t n_index, uint8_t type, int64_t v)
-{
-	uint8_t code[9];
-
-	object_add(o, oid, index, n_index, type, code, number_code(v, code));
-}
-
-static int
-oid_compare(const uint32_t *a, size_t na, const uint32_t *b, size_t nb)
-{
-	for (size_t i = 0; i < na && i < nb; i++)
-		if (a[i] != b[i])
-			return a[i] < b[i] ? -1 : 1;
-	return (na > nb) - (na < nb);
-}
-
-static int
-object_compare(const void *a, const void *b)
-{
-	const struct object *x = a, *y = b;
-
-	return oid_compare(x->oid, x->len, y->oid, y->len);
-}
-
-void
-objects_sort(struct objects *o)
-{
-	if (o->n > 0)
-		qsort(o->v, o->n, sizeof *o->v, object_compare);
-}
-
-/* The first object at or (`after`) behind an OID; NULL: none. */
-static const struct object *
-object_from(const struct objects *o, const uint32_t *oid, size_t n, bool after)
-{
-	size_t low = 0, high = o->n;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		int c = oid_compare(o->v[mid].oid, o->v[mid].len, oid, n);
-
-		if (c < 0 || (after && c == 0))
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low == o->n || (!after && oid_compare(o->v[low].oid, o->v[low].len, oid, n) != 0))
-		return NULL;
-	return &o->v[low];
-}
-
-/* ---- answering */
-
-struct name { uint32_t oid[OID_IDS]; size_t n; };
-struct reply { const struct object *x; struct name name; uint8_t exception; };	/* x NULL: the exception, or null in v1 */
-
+struct name { const uint8_t *p; size_t n; };
 struct ask {
-	int64_t		version, id, a, b;
+	int64_t		version, id, a, b;	/* a, b: error status and index, or non-repeaters and repetitions */
 	uint8_t		pdu;
 	struct name	names[NAMES_MAX];
 	size_t		n;
 };
 
-static bool
-ask_read(struct ask *q, const char *community, const uint8_t *in, size_t n)
-{
-	struct in all = { in, in + n, false }, m, c, pdu, list;
-	uint8_t tag;
+/* The varbinds of an answer, in the middle of the buffer: heads grow to the front of them. */
+struct answer {
+	uint8_t		*start, *end, *limit;
+	size_t		 varbinds;
+	int64_t		 status, index;
+};
 
-	m = tlv(&all, &tag);
-	if (tag != 0x30)
-		return false;
-	q->version = number(&m);
-	c = tlv(&m, &tag);
-	if (m.bad || tag != 4 || (size_t)(c.end - c.p) != strlen(community) || memcmp(c.p, community, strlen(community)) != 0)
-		return false;
-	pdu = tlv(&m, &q->pdu);
-	q->id = number(&pdu);
-	q->a = number(&pdu);
-	q->b = number(&pdu);
-	list = tlv(&pdu, &tag);
-	if (m.bad || pdu.bad || tag != 0x30 || (q->version != 0 && q->version != 1))
+static bool
+pdu_read(struct ask *q, struct ber_in *m)
+{
+	struct ber_in pdu = ber_get(m, &q->pdu), list;
+
+	q->id = ber_number(&pdu);
+	q->a = ber_number(&pdu);
+	q->b = ber_number(&pdu);
+	list = ber_want(&pdu, BER_SEQUENCE);
+	if (m->bad || pdu.bad)
 		return false;
 	for (q->n = 0; list.p < list.end && q->n < NAMES_MAX; q->n++) {
-		struct in vb = tlv(&list, &tag), name = tlv(&vb, &tag);
+		struct ber_in vb = ber_want(&list, BER_SEQUENCE), name = ber_want(&vb, BER_OID);
 
-		if (list.bad || vb.bad || tag != 6 || (q->names[q->n].n = oid_read(name, q->names[q->n].oid)) < 2)
+		if (list.bad || vb.bad || name.p == name.end)
 			return false;
+		q->names[q->n] = (struct name){ name.p, (size_t)(name.end - name.p) };
 	}
-	return !list.bad;
+	return !list.bad && (q->pdu == BER_GET || q->pdu == BER_GETNEXT || (q->pdu == BER_GETBULK && q->version > 0));
 }
 
-static size_t
-reply_octets(const struct reply *r)
+/* false: no room. */
+static bool
+put(struct answer *w, const uint8_t *p, size_t n)
 {
-	return (r->x != NULL ? r->x->n : 0) + r->name.n * 3 + 10;	/* never less than it takes */
+	if (n > (size_t)(w->limit - w->end))
+		return false;
+	memcpy(w->end, p, n);
+	w->end += n;
+	w->varbinds++;
+	return true;
+}
+
+/* A name with no value: null, or an exception. */
+static bool
+put_empty(struct answer *w, const struct name *name, uint8_t tag)
+{
+	uint8_t buf[300];
+	struct ber_out o = { buf, buf + sizeof buf, false };
+
+	ber_head(&o, tag, 0);
+	ber_put_octets(&o, BER_OID, name->p, name->n);
+	ber_wrap(&o, BER_SEQUENCE, buf + sizeof buf);
+	return !o.bad && put(w, o.p, (size_t)(buf + sizeof buf - o.p));
+}
+
+/* One answer to one name; *at moves on to the name found. false: no room. */
+static bool
+put_one(struct answer *w, const struct objects *o, const struct ask *q, struct name *at, size_t i, bool *found)
+{
+	bool next = q->pdu != BER_GET;
+	const struct object *x = o != NULL ? objects_from(o, at->p, at->n, next) : NULL;
+
+	*found = x != NULL;
+	if (x == NULL) {
+		if (q->version == 0 && w->status == 0) {
+			w->status = NO_SUCH_NAME;
+			w->index = (int64_t)i + 1;
+		}
+		return put_empty(w, at, q->version == 0 ? BER_NULL : next ? BER_END_OF_MIB : BER_NO_OBJECT);
+	}
+	*at = (struct name){ o->bytes + x->at + x->oid_at, x->oid_n };
+	return put(w, o->bytes + x->at, x->n);
 }
 
 static void
-reply_of(struct reply *r, const struct objects *o, const struct name *at, bool next)
+varbinds_put(struct answer *w, const struct objects *o, const struct ask *q)
 {
-	r->x = object_from(o, at->oid, at->n, next);
-	r->exception = next ? 0x82 : 0x80;
-	r->name = *at;
-	if (r->x != NULL) {
-		memcpy(r->name.oid, r->x->oid, sizeof r->name.oid);
-		r->name.n = r->x->len;
+	bool bulk = q->pdu == BER_GETBULK, found, more = true;
+	size_t plain = bulk ? (size_t)(q->a < 0 ? 0 : q->a) : q->n;
+	struct name at[NAMES_MAX];
+
+	memcpy(at, q->names, sizeof at);
+	for (size_t i = 0; i < q->n && i < plain; i++)
+		if (!put_one(w, o, q, &at[i], i, &found))
+			return;
+	for (int64_t r = bulk ? q->b : 0; r > 0 && more; r--) {
+		more = false;
+		for (size_t i = plain; i < q->n; i++) {
+			if (!put_one(w, o, q, &at[i], i, &found))
+				return;
+			more |= found;
+		}
 	}
 }
 
-static size_t
-replies_make(const struct objects *o, const struct ask *q, struct reply *r, size_t max, size_t *error)
+static void
+pdu_put(struct ber_out *o, const struct answer *w, uint8_t tag, int64_t id)
 {
-	bool bulk = q->pdu == 0xa5, next = q->pdu != 0xa0;
-	size_t n = 0, room = ANSWER_MAX - 80, plain = bulk ? (size_t)(q->a < 0 ? 0 : q->a) : q->n;
-	int64_t repetitions = bulk ? (q->b < 0 ? 0 : q->b) : 0;
-	struct name at[NAMES_MAX];
+	ber_wrap(o, BER_SEQUENCE, w->end);
+	ber_put_number(o, BER_INTEGER, w->index);
+	ber_put_number(o, BER_INTEGER, w->status);
+	ber_put_number(o, BER_INTEGER, id);
+	ber_wrap(o, tag, w->end);
+}
 
-	for (size_t i = 0; i < q->n && i < plain && n < max; i++, n++) {
-		reply_of(&r[n], o, &q->names[i], next);
-		if (r[n].x == NULL && q->version == 0 && *error == 0)
-			*error = i + 1;
-		room -= reply_octets(&r[n]) < room ? reply_octets(&r[n]) : room;
-	}
-	memcpy(at, q->names, sizeof at);
-	for (; repetitions > 0 && plain < q->n; repetitions--) {
-		bool more = false;
+static struct answer
+answer_begin(uint8_t out[static AGENT_OUT], size_t room)
+{
+	return (struct answer){ out + VARBINDS_AT, out + VARBINDS_AT, out + VARBINDS_AT + room, 0, 0, 0 };
+}
 
-		for (size_t i = plain; i < q->n; i++, n++) {
-			if (n == max)
-				return n;
-			reply_of(&r[n], o, &at[i], true);
-			if (reply_octets(&r[n]) > room)
-				return n;
-			room -= reply_octets(&r[n]);
-			at[i] = r[n].name;
-			more |= r[n].x != NULL;
-		}
-		if (!more)
-			break;
+/* v1 on an error: the names as asked. */
+static void
+names_put(struct answer *w, const struct ask *q)
+{
+	w->end = w->start;
+	w->varbinds = 0;
+	for (size_t i = 0; i < q->n; i++)
+		put_empty(w, &q->names[i], BER_NULL);
+}
+
+static void
+answer_make(struct answer *w, const struct agent *a, const struct ask *q, const char *context, size_t n)
+{
+	varbinds_put(w, a->objects(a->arg, context, n), q);
+	if (w->status != 0)
+		names_put(w, q);
+	a->counters->answers++;
+	a->counters->varbinds += w->varbinds;
+}
+
+static bool
+is_mute(const struct agent *a, const struct ask *q)
+{
+	a->counters->requests++;
+	a->counters->varbinds_asked += q->n;
+	return a->mute != NULL && q->n > 0 && a->mute(a->arg, q->names[0].p, q->names[0].n);
+}
+
+static size_t
+community_answer(const struct agent *a, struct ask *q, struct ber_in *m, uint8_t *out, uint8_t **at)
+{
+	struct ber_in c = ber_want(m, BER_OCTETS);
+	size_t n = (size_t)(c.end - c.p), own = a->community != NULL ? strlen(a->community) : 0;
+	const char *context = "";
+	size_t n_context = 0;
+	struct answer w;
+	struct ber_out o;
+
+	if (m->bad || a->community == NULL || n < own || memcmp(c.p, a->community, own) != 0 || (n > own && c.p[own] != '@')) {
+		a->counters->refused++;
+		return 0;
 	}
+	if (n > own) {
+		context = (const char *)c.p + own + 1;
+		n_context = n - own - 1;
+	}
+	if (!pdu_read(q, m) || is_mute(a, q) || a->objects(a->arg, context, n_context) == NULL)
+		return 0;
+	w = answer_begin(out, AGENT_ROOM - 40 - n);
+	answer_make(&w, a, q, context, n_context);
+	o = (struct ber_out){ out, w.start, false };
+	pdu_put(&o, &w, BER_RESPONSE, q->id);
+	ber_put_octets(&o, BER_OCTETS, c.p, n);
+	ber_put_number(&o, BER_INTEGER, q->version);
+	ber_wrap(&o, BER_SEQUENCE, w.end);
+	*at = o.p;
+	return o.bad ? 0 : (size_t)(w.end - o.p);
+}
+
+/* ---- v3 */
+
+struct v3 { int64_t msg_id, max_size; struct usm_message u; uint8_t *data; size_t n_data; };
+
+static bool
+v3_read(struct v3 *v, struct ber_in *m)
+{
+	struct ber_in global = ber_want(m, BER_SEQUENCE), flags, security, field;
+
+	v->msg_id = ber_number(&global);
+	v->max_size = ber_number(&global);
+	flags = ber_want(&global, BER_OCTETS);
+	if (ber_number(&global) != 3 || global.bad || flags.end - flags.p != 1)
+		return false;
+	v->u.flags = *flags.p;
+	field = ber_want(m, BER_OCTETS);
+	security = ber_want(&field, BER_SEQUENCE);
+	if (m->bad || field.bad)
+		return false;
+	field = ber_want(&security, BER_OCTETS);
+	v->u.engine = field.p;
+	v->u.n_engine = (size_t)(field.end - field.p);
+	v->u.boots = ber_number(&security);
+	v->u.time = ber_number(&security);
+	field = ber_want(&security, BER_OCTETS);
+	v->u.name = field.p;
+	v->u.n_name = (size_t)(field.end - field.p);
+	field = ber_want(&security, BER_OCTETS);
+	v->u.mac = v->u.whole + (field.p - v->u.whole);
+	v->u.n_mac = (size_t)(field.end - field.p);
+	field = ber_want(&security, BER_OCTETS);
+	v->u.salt = field.p;
+	v->u.n_salt = (size_t)(field.end - field.p);
+	if (security.bad)
+		return false;
+	if (v->u.flags & 2) {
+		field = ber_want(m, BER_OCTETS);
+		v->data = v->u.whole + (field.p - v->u.whole);
+		v->n_data = (size_t)(field.end - field.p);
+	} else {
+		v->data = v->u.whole + (m->p - v->u.whole);
+		v->n_data = (size_t)(m->end - m->p);
+	}
+	return !m->bad;
+}
+
+/* What surrounds a scoped PDU that stands from o->p to `end`. `level`: 0 plain, 1 signed, 3 encrypted as well. Returns the length. */
+static size_t
+v3_wrap(const struct agent *a, const struct v3 *v, struct ber_out *o, const uint8_t *end, uint8_t level)
+{
+	struct usm_engine *e = a->engine;
+	uint8_t salt[8], zero[64] = { 0 };
+	const uint8_t *security;
+	uint8_t *mac;
+
+	if (level & 2) {
+		usm_encrypt(a->user, e, o->p, (size_t)(end - o->p), salt);
+		ber_wrap(o, BER_OCTETS, end);
+	}
+	security = o->p;
+	ber_put_octets(o, BER_OCTETS, salt, level & 2 ? sizeof salt : 0);
+	ber_put(o, zero, level & 1 ? a->user->mac_octets : 0);
+	mac = o->p;
+	ber_head(o, BER_OCTETS, level & 1 ? a->user->mac_octets : 0);
+	ber_put_octets(o, BER_OCTETS, v->u.name, v->u.n_name);	/* as asked: who discovers an engine has named nobody */
+	ber_put_number(o, BER_INTEGER, e->time);
+	ber_put_number(o, BER_INTEGER, e->boots);
+	ber_put_octets(o, BER_OCTETS, e->id, ENGINE_ID);
+	ber_wrap(o, BER_SEQUENCE, security);
+	ber_wrap(o, BER_OCTETS, security);
+	security = o->p;
+	ber_put_number(o, BER_INTEGER, 3);
+	ber_put_octets(o, BER_OCTETS, &level, 1);
+	ber_put_number(o, BER_INTEGER, MAX_SIZE);
+	ber_put_number(o, BER_INTEGER, v->msg_id);
+	ber_wrap(o, BER_SEQUENCE, security);
+	ber_put_number(o, BER_INTEGER, 3);
+	ber_wrap(o, BER_SEQUENCE, end);
+	if (o->bad)
+		return 0;
+	if (level & 1)
+		usm_sign(a->user, e, o->p, (size_t)(end - o->p), mac);
+	return (size_t)(end - o->p);
+}
+
+static void
+scoped_put(const struct agent *a, struct ber_out *o, const uint8_t *end, const char *context, size_t n)
+{
+	ber_put_octets(o, BER_OCTETS, context, n);
+	ber_put_octets(o, BER_OCTETS, a->engine->id, ENGINE_ID);
+	ber_wrap(o, BER_SEQUENCE, end);
+}
+
+/* usmStats: unsupportedSecLevels 1, notInTimeWindows 2, unknownUserNames 3, unknownEngineIDs 4, wrongDigests 5, decryptionErrors 6. */
+static size_t
+v3_report(const struct agent *a, const struct v3 *v, enum usm_result r, uint8_t *out, uint8_t **at)
+{
+	uint32_t index[2] = { (uint32_t)r - USM_LEVEL + 1, 0 };
+	struct answer w = answer_begin(out, 256);
+	struct objects one = { 0 };
+	struct ber_out o = { out, w.start, false };
+	size_t n;
+
+	if ((v->u.flags & 4) == 0)
+		return 0;
+	object_number(&one, PREFIX("1.3.6.1.6.3.15.1.1"), index, 2, BER_COUNTER, (int64_t)++a->counters->reports);
+	put(&w, one.bytes, one.n_bytes);
+	objects_free(&one);
+	pdu_put(&o, &w, BER_REPORT, 0);
+	scoped_put(a, &o, w.end, "", 0);
+	n = v3_wrap(a, v, &o, w.end, r == USM_WINDOW ? 1 : 0);
+	*at = o.p;
+	return n;
+}
+
+static size_t
+v3_answer(const struct agent *a, struct ask *q, struct ber_in *m, uint8_t *in, size_t n_in, uint8_t *out, uint8_t **at)
+{
+	struct v3 v = { .u = { .whole = in, .n_whole = n_in } };
+	struct ber_in data, scoped, context;
+	enum usm_result r;
+	struct answer w;
+	struct ber_out o;
+	size_t n;
+
+	if (a->user == NULL || !v3_read(&v, m)) {
+		a->counters->refused++;
+		return 0;
+	}
+	if ((r = usm_check(a->user, a->engine, &v.u, v.data, v.n_data)) != USM_OK)
+		return r == USM_DISCARD ? 0 : v3_report(a, &v, r, out, at);
+	data = (struct ber_in){ v.data, v.data + v.n_data, false };
+	scoped = ber_want(&data, BER_SEQUENCE);
+	ber_want(&scoped, BER_OCTETS);
+	context = ber_want(&scoped, BER_OCTETS);
+	n = (size_t)(context.end - context.p);
+	if (data.bad || !pdu_read(q, &scoped) || is_mute(a, q) || a->objects(a->arg, (const char *)context.p, n) == NULL)
+		return 0;
+	w = answer_begin(out, AGENT_ROOM - 170 - n);
+	answer_make(&w, a, q, (const char *)context.p, n);
+	o = (struct ber_out){ out, w.start, false };
+	pdu_put(&o, &w, BER_RESPONSE, q->id);
+	scoped_put(a, &o, w.end, (const char *)context.p, n);
+	n = v3_wrap(a, &v, &o, w.end, v.u.flags & 3);
+	*at = o.p;
 	return n;
 }
 
 size_t
-agent_answer(const struct objects *o, const char *community, const uint8_t *in, size_t n, uint8_t out[static 2048])
+agent_answer(const struct agent *a, uint8_t *in, size_t n, uint8_t out[static AGENT_OUT], uint8_t **answer)
 {
-	static struct reply replies[512];
-	struct out w = { out, out + 2048, false };
-	const uint8_t *end = w.p, *list;
-	struct ask q;
-	size_t count, error = 0;
+	struct ber_in all = { in, in + n, false }, m = ber_want(&all, BER_SEQUENCE);
+	struct ask q = { .version = ber_number(&m) };
 
-	if (!ask_read(&q, community, in, n) || (q.pdu != 0xa0 && q.pdu != 0xa1 && (q.pdu != 0xa5 || q.version == 0)))
+	if (all.bad || m.bad)
 		return 0;
-	count = replies_make(o, &q, replies, 512, &error);
-	for (size_t i = count; i-- > 0;) {
-		const struct reply *r = &replies[i];
-		const uint8_t *vb = w.p;
-
-		if (r->x != NULL && error == 0) {
-			push(&w, r->x->value, r->x->n);
-			push_head(&w, r->x->type, r->x->n);
-		} else {
-			push_head(&w, error != 0 ? 5 : r->exception, 0);
-		}
-		push_oid(&w, error != 0 ? q.names[i].oid : r->name.oid, error != 0 ? q.names[i].n : r->name.n);
-		push_head(&w, 0x30, (size_t)(vb - w.p));
-	}
-	list = w.p;
-	push_head(&w, 0x30, (size_t)(end - list));
-	push_number(&w, (int64_t)error);
-	push_number(&w, error != 0 ? 2 : 0);
-	push_number(&w, q.id);
-	push_head(&w, 0xa2, (size_t)(end - w.p));
-	push(&w, community, strlen(community));
-	push_head(&w, 4, strlen(community));
-	push_number(&w, q.version);
-	push_head(&w, 0x30, (size_t)(end - w.p));
-	if (w.bad)
-		return 0;
-	memmove(out, w.p, (size_t)(end - w.p));
-	return (size_t)(end - w.p);
+	if (q.version == 3)
+		return v3_answer(a, &q, &m, in, n, out, answer);
+	return q.version == 0 || q.version == 1 ? community_answer(a, &q, &m, out, answer) : 0;
 }

@@ -1,26 +1,32 @@
-/* tests/sim/agent.h: SNMP v1 and v2c over a sorted list of objects: enough to be polled, nothing of the product's own code. */
+/* tests/sim/agent.h: an SNMP agent over sorted objects: GET, GETNEXT, GETBULK in v1, v2c and v3. Nothing of the product's own code. */
 #ifndef CAMPUS_AGENT_H
 #define CAMPUS_AGENT_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define OID_IDS 40
+#include "objects.h"
+#include "usm.h"
 
-struct object {
-	uint32_t	oid[OID_IDS];
-	uint8_t		len;
-	uint8_t		type;		/* ASN.1 tag */
-	uint8_t		n;		/* octets of the value, as coded */
-	uint8_t		value[72];
+enum { AGENT_OUT = 4096, AGENT_IN = 4096, AGENT_ROOM = 1400 };
+
+struct agent_counters { uint64_t requests, varbinds_asked, answers, varbinds, reports, refused; };
+
+/* Who answers. */
+struct agent {
+	const char	*community;	/* NULL: neither v1 nor v2c */
+	const struct usm_user *user;	/* NULL: no v3 */
+	struct usm_engine *engine;
+	/* The objects of a context, which is what follows "@" in a community, or the context name; "" is the default one. NULL: there is
+	 * none of that name. */
+	struct objects	*(*objects)(void *arg, const char *context, size_t n);
+	/* Not answered at all when true of the first name asked for; may be NULL. */
+	bool		(*mute)(void *arg, const uint8_t *oid, size_t n);
+	void		*arg;
+	struct agent_counters *counters;
 };
 
-struct objects { struct object *v; size_t n, cap; };
-
-/* Adds an object; `oid` is dotted text, `index` may be NULL. */
-void	object_add(struct objects *o, const char *oid, const uint32_t *index, size_t n_index, uint8_t type, const void *value, size_t n);
-void	object_number(struct objects *o, const char *oid, const uint32_t *index, size_t n_index, uint8_t type, int64_t v);
-void	objects_sort(struct objects *o);
-
-/* Answers one datagram. Returns the length of the answer in `out` (1,400 octets at most), 0: none is due. */
-size_t	agent_answer(const struct objects *o, const char *community, const uint8_t *in, size_t n, uint8_t out[static 2048]);
+/* Answers one datagram, which is changed. Returns the length of the answer, AGENT_ROOM at most with what surrounds it in v3, and
+ * where it begins in `out`. 0: none is due. */
+size_t	agent_answer(const struct agent *a, uint8_t *in, size_t n, uint8_t out[static AGENT_OUT], uint8_t **answer);
 #endif
