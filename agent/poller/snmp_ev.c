@@ -112,9 +112,15 @@ t_close(netsnmp_transport *t)
 	return 0;
 }
 
-/* ---- a first look at a datagram: version, then community and request-id */
+/* ---- a first look at a datagram: version, then community and request-id, or the engine */
 
-struct look { long version; const uint8_t *community; size_t n_community; uint8_t pdu; long reqid; };
+struct look {
+	long		 version;
+	const uint8_t	*community, *engine;	/* engine: NULL where it is not plain to see */
+	size_t		 n_community, n_engine;
+	uint8_t		 pdu;
+	long		 reqid;
+};
 
 static bool
 ber_head(const uint8_t **p, const uint8_t *end, uint8_t *tag, size_t *n)
@@ -150,6 +156,28 @@ ber_int(const uint8_t **p, const uint8_t *end, long *out)
 	return true;
 }
 
+/* msgAuthoritativeEngineID (RFC 3412 6, RFC 3414 2.4), as the library will read it: nothing in front of it is skipped by length. */
+static void
+look_at_engine(const uint8_t *p, const uint8_t *end, struct look *l)
+{
+	const uint8_t *head_end;
+	uint8_t tag;
+	size_t n;
+	long v;
+
+	if (!ber_head(&p, end, &tag, &n) || tag != 0x30)
+		return;
+	head_end = p + n;
+	if (!ber_int(&p, head_end, &v) || !ber_int(&p, head_end, &v) || !ber_head(&p, head_end, &tag, &n) || tag != 0x04)
+		return;
+	p += n;
+	if (!ber_int(&p, head_end, &v) || p != head_end || !ber_head(&p, end, &tag, &n) || tag != 0x04 ||
+	    !ber_head(&p, end, &tag, &n) || tag != 0x30 || !ber_head(&p, end, &tag, &n) || tag != 0x04)
+		return;
+	l->engine = p;
+	l->n_engine = n;
+}
+
 static bool
 look_at(const uint8_t *p, size_t size, struct look *l)
 {
@@ -160,8 +188,10 @@ look_at(const uint8_t *p, size_t size, struct look *l)
 	*l = (struct look){ 0 };
 	if (!ber_head(&p, end, &tag, &n) || tag != 0x30 || !ber_int(&p, p + n, &l->version))
 		return false;
-	if (l->version == SNMP_VERSION_3)
+	if (l->version == SNMP_VERSION_3) {
+		look_at_engine(p, end, l);
 		return true;
+	}
 	if (!ber_head(&p, end, &tag, &l->n_community) || tag != 0x04)
 		return false;
 	l->community = p;
@@ -742,9 +772,9 @@ is_ours(const struct ask *a, const struct look *l)
 
 /* false: the library made nothing of it. */
 static bool
-hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n)
+hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n, const struct look *l)
 {
-	bool took = false;
+	bool strange = l->version == SNMP_VERSION_3 && !snmp_usm_is_engine(&p->usm, l->engine, l->n_engine), took = false;
 
 	current.p = datagram;
 	current.n = n;
@@ -753,6 +783,8 @@ hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n)
 	library_enter(p);
 	snmp_sess_read2(p->session, &p->s->fds);
 	library_leave(p);
+	if (strange)
+		snmp_usm_sweep();
 	netsnmp_large_fd_clr(p->s->fd[family], &p->s->fds);
 	for (struct ask *a = p->asks; a != NULL; a = a->next)
 		if (a->flying && !a->ready && a->serial != 0 && a->outcome != ASK_OPEN) {
@@ -797,7 +829,7 @@ datagram_in(struct snmp *s, int family, const struct sockaddr_storage *ss, const
 		}
 		if (wanted) {
 			read = true;
-			used = hand_over(f->peer, family, p, n) || used;
+			used = hand_over(f->peer, family, p, n, &l) || used;
 		}
 	}
 	if (used)

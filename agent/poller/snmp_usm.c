@@ -95,20 +95,113 @@ snmp_usm_template(struct snmp_keys **keys, netsnmp_session *t, const struct conf
 	return NULL;
 }
 
+/* ---- the library's tables. Users: one list, searched from its start by each message. Engines: 23 lists, chosen by an MD5 of the
+ * ID. Neither is longer than one here: a user is linked for its own calls, and of each list of engines there is one entry, lent
+ * to the engine whose turn it is; between the turns it has an ID of no octets, which is nobody's. */
+
+static Enginetime lent[ETIMELIST_SIZE];
+
+static void
+entry_blank(Enginetime e)
+{
+	e->engineID = NULL;		/* it was the session's */
+	e->engineID_len = 0;
+}
+
+static Enginetime
+entry_of(const struct snmp_usm *u)
+{
+	Enginetime *e = &lent[u->list];
+
+	if (*e == NULL) {
+		set_enginetime(u->session->securityEngineID, (u_int)u->session->securityEngineIDLen, 0, 0, FALSE);
+		*e = search_enginetime_list(u->session->securityEngineID, (u_int)u->session->securityEngineIDLen);
+		if (*e != NULL) {
+			free((*e)->engineID);
+			entry_blank(*e);
+		}
+	}
+	return *e;
+}
+
+static void
+clock_lend(const struct snmp_usm *u)
+{
+	Enginetime e = entry_of(u);
+
+	if (e == NULL)
+		return;
+	e->engineID = u->session->securityEngineID;
+	e->engineID_len = (u_int)u->session->securityEngineIDLen;
+	e->engineBoot = u->clock.boots;
+	e->engineTime = u->clock.time;
+	e->lastReceivedEngineTime = u->clock.heard;
+	e->authenticatedFlag = u->clock.authentic;
+}
+
+static void
+clock_read(struct snmp_usm *u, const struct enginetime_struct *e)
+{
+	u->clock = (struct snmp_engine_clock){ e->engineBoot, e->engineTime, e->lastReceivedEngineTime, e->authenticatedFlag };
+}
+
+static void
+clock_take(struct snmp_usm *u)
+{
+	Enginetime e = lent[u->list];
+
+	if (e == NULL)
+		return;
+	clock_read(u, e);
+	entry_blank(e);
+}
+
+/* The engine was found during this turn: the library has made an entry of its own. */
+static void
+clock_found(struct snmp_usm *u)
+{
+	Enginetime e = search_enginetime_list(u->session->securityEngineID, (u_int)u->session->securityEngineIDLen);
+
+	u->clock = (struct snmp_engine_clock){ 0 };
+	if (e != NULL)
+		clock_read(u, e);
+	u->list = hash_engineID(u->session->securityEngineID, (u_int)u->session->securityEngineIDLen);
+	u->clocked = u->list >= 0 && u->list < ETIMELIST_SIZE;
+	snmp_usm_sweep();
+}
+
+void
+snmp_usm_sweep(void)
+{
+	free_etimelist();
+	memset(lent, 0, sizeof lent);
+}
+
+static void
+user_unlink(struct snmp_usm *u)
+{
+	usm_remove_user(u->user);
+	u->user->next = u->user->prev = NULL;
+}
+
 void
 snmp_usm_use(struct snmp_usm *u)
 {
 	if (u->user != NULL)
 		usm_add_user(u->user);
+	if (u->clocked)
+		clock_lend(u);
 }
 
 void
 snmp_usm_park(struct snmp_usm *u)
 {
-	if (u->user == NULL)
-		return;
-	usm_remove_user(u->user);
-	u->user->next = u->user->prev = NULL;
+	if (u->user != NULL)
+		user_unlink(u);
+	if (u->clocked)
+		clock_take(u);
+	else if (snmp_usm_has_engine(u))
+		clock_found(u);
 }
 
 bool
@@ -122,7 +215,8 @@ snmp_usm_user(struct snmp_usm *u)
 	if (usm_create_user_from_session(ss) != SNMPERR_SUCCESS)
 		return false;
 	u->user = usm_get_user(ss->securityEngineID, ss->securityEngineIDLen, ss->securityName);
-	snmp_usm_park(u);
+	if (u->user != NULL)
+		user_unlink(u);
 	return u->user != NULL;
 }
 
@@ -132,6 +226,12 @@ snmp_usm_has_engine(const struct snmp_usm *u)
 	return u->session != NULL && u->session->securityEngineIDLen > 0;
 }
 
+bool
+snmp_usm_is_engine(const struct snmp_usm *u, const uint8_t *id, size_t n)
+{
+	return snmp_usm_has_engine(u) && id != NULL && n == u->session->securityEngineIDLen && memcmp(id, u->session->securityEngineID, n) == 0;
+}
+
 void
 snmp_usm_forget(struct snmp_usm *u)
 {
@@ -139,8 +239,7 @@ snmp_usm_forget(struct snmp_usm *u)
 
 	if (ss == NULL)
 		return;
-	if (ss->securityEngineIDLen > 0)
-		free_enginetime(ss->securityEngineID, ss->securityEngineIDLen);
+	u->clocked = false;
 	free(ss->securityEngineID);
 	free(ss->contextEngineID);
 	ss->securityEngineID = ss->contextEngineID = NULL;
