@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "poller/snmp_inner.h"
+#include "poller/snmp_usm.h"
 
 #define BATCH 16
 #define BATCHES_PER_TURN 4
@@ -31,14 +32,6 @@
 #define RTO_MIN_MS 500
 #define RTO_MAX_MS 8000
 #define LIBRARY_LATE_MS 1000		/* past its time-out the library is not asked any more */
-
-struct ku {				/* a password made a key once (RFC 3414 A.2); wiped when freed */
-	struct ku	*next;
-	enum snmp_auth	 auth;
-	char		*secret;
-	u_char		 key[USM_AUTH_KU_LEN];
-	size_t		 len;
-};
 
 struct rtt { bool known; double srtt, rttvar; };
 
@@ -54,7 +47,7 @@ struct snmp_peer {
 	const struct conf_credential	*cred;
 	struct ip_port			 to;
 	void				*session;
-	struct usmUser			*user;	/* ours, in the library's list only during its calls (parked) */
+	struct snmp_usm			 usm;
 	struct from			*from;
 	size_t				 n_from;
 	struct ask			*asks;	/* in order of asking: those in flight first */
@@ -71,7 +64,7 @@ struct snmp {
 	struct event		*readable[2], *finish;
 	struct ask		*ready, **ready_tail;
 	struct from		*buckets[BUCKETS];
-	struct ku		*kus;
+	struct snmp_keys	*keys;
 	struct snmp_counters	 counters;
 	netsnmp_large_fd_set	 fds;
 	uint8_t			*rx;
@@ -119,9 +112,15 @@ t_close(netsnmp_transport *t)
 	return 0;
 }
 
-/* ---- a first look at a datagram: version, then community and request-id */
+/* ---- a first look at a datagram: version, then community and request-id, or the engine */
 
-struct look { long version; const uint8_t *community; size_t n_community; uint8_t pdu; long reqid; };
+struct look {
+	long		 version;
+	const uint8_t	*community, *engine;	/* engine: NULL where it is not plain to see */
+	size_t		 n_community, n_engine;
+	uint8_t		 pdu;
+	long		 reqid;
+};
 
 static bool
 ber_head(const uint8_t **p, const uint8_t *end, uint8_t *tag, size_t *n)
@@ -157,6 +156,28 @@ ber_int(const uint8_t **p, const uint8_t *end, long *out)
 	return true;
 }
 
+/* msgAuthoritativeEngineID (RFC 3412 6, RFC 3414 2.4), as the library will read it: nothing in front of it is skipped by length. */
+static void
+look_at_engine(const uint8_t *p, const uint8_t *end, struct look *l)
+{
+	const uint8_t *head_end;
+	uint8_t tag;
+	size_t n;
+	long v;
+
+	if (!ber_head(&p, end, &tag, &n) || tag != 0x30)
+		return;
+	head_end = p + n;
+	if (!ber_int(&p, head_end, &v) || !ber_int(&p, head_end, &v) || !ber_head(&p, head_end, &tag, &n) || tag != 0x04)
+		return;
+	p += n;
+	if (!ber_int(&p, head_end, &v) || p != head_end || !ber_head(&p, end, &tag, &n) || tag != 0x04 ||
+	    !ber_head(&p, end, &tag, &n) || tag != 0x30 || !ber_head(&p, end, &tag, &n) || tag != 0x04)
+		return;
+	l->engine = p;
+	l->n_engine = n;
+}
+
 static bool
 look_at(const uint8_t *p, size_t size, struct look *l)
 {
@@ -167,8 +188,10 @@ look_at(const uint8_t *p, size_t size, struct look *l)
 	*l = (struct look){ 0 };
 	if (!ber_head(&p, end, &tag, &n) || tag != 0x30 || !ber_int(&p, p + n, &l->version))
 		return false;
-	if (l->version == SNMP_VERSION_3)
+	if (l->version == SNMP_VERSION_3) {
+		look_at_engine(p, end, l);
 		return true;
+	}
 	if (!ber_head(&p, end, &tag, &l->n_community) || tag != 0x04)
 		return false;
 	l->community = p;
@@ -176,22 +199,14 @@ look_at(const uint8_t *p, size_t size, struct look *l)
 	return ber_head(&p, end, &l->pdu, &n) && ber_int(&p, end, &l->reqid);
 }
 
-/* ---- users: linked into the library's list only while it works for their peer */
+/* ---- into the library and out of it */
 
 static void
 library_enter(struct snmp_peer *p)
 {
-	assert(at_work == NULL && p->session != NULL);	/* never two peers' users in its list at once */
+	assert(at_work == NULL && p->session != NULL);	/* never two peers at once */
 	at_work = p;
-	if (p->user != NULL)
-		usm_add_user(p->user);
-}
-
-static void
-usm_park(struct snmp_peer *p)
-{
-	usm_remove_user(p->user);
-	p->user->next = p->user->prev = NULL;
+	snmp_usm_use(&p->usm);
 }
 
 static void
@@ -199,45 +214,7 @@ library_leave(struct snmp_peer *p)
 {
 	assert(at_work == p);
 	at_work = NULL;
-	if (p->user != NULL)
-		usm_park(p);
-}
-
-static void
-engine_forget(struct snmp_peer *p)
-{
-	netsnmp_session *ss = snmp_sess_session(p->session);
-
-	if (ss == NULL)
-		return;
-	if (ss->securityEngineIDLen > 0)
-		free_enginetime(ss->securityEngineID, ss->securityEngineIDLen);
-	free(ss->securityEngineID);
-	free(ss->contextEngineID);
-	ss->securityEngineID = ss->contextEngineID = NULL;
-	ss->securityEngineIDLen = ss->contextEngineIDLen = 0;
-	ss->engineBoots = ss->engineTime = 0;
-	ss->flags &= ~(u_long)SNMP_FLAGS_USER_CREATED;
-	if (p->user != NULL)
-		usm_free_user(p->user);
-	p->user = NULL;
-}
-
-/* The engine is known: the user with its localised keys. */
-static bool
-user_create(struct snmp_peer *p)
-{
-	netsnmp_session *ss = snmp_sess_session(p->session);
-
-	if (p->user != NULL)
-		return true;
-	ss->flags &= ~(u_long)SNMP_FLAGS_USER_CREATED;
-	if (usm_create_user_from_session(ss) != SNMPERR_SUCCESS)
-		return false;
-	p->user = usm_get_user(ss->securityEngineID, ss->securityEngineIDLen, ss->securityName);
-	if (p->user != NULL)
-		usm_park(p);
-	return p->user != NULL;
+	snmp_usm_park(&p->usm);
 }
 
 /* ---- sending */
@@ -441,8 +418,8 @@ ask_send(struct ask *a)
 		if (p->budget->requests >= p->budget->max_requests)
 			return ASK_SPENT;
 	}
-	a->probing = p->cred->version == SNMP_V3 && ss->securityEngineIDLen == 0;
-	if (p->cred->version == SNMP_V3 && !a->probing && !user_create(p))
+	a->probing = p->cred->version == SNMP_V3 && !snmp_usm_has_engine(&p->usm);
+	if (!a->probing && !snmp_usm_user(&p->usm))
 		return ASK_UNSENT;
 	if ((pdu = pdu_of(a)) == NULL)
 		return ASK_UNSENT;
@@ -507,7 +484,6 @@ static void
 ask_judge(struct ask *a)
 {
 	struct snmp_peer *p = a->peer;
-	netsnmp_session *ss = snmp_sess_session(p->session);
 
 	if (a->outcome == ASK_LOST) {
 		p->s->counters.timeouts++;
@@ -516,7 +492,7 @@ ask_judge(struct ask *a)
 		if (++a->timeouts < p->tries) {
 			if (a->timeouts == TRIES - 1 && p->cred->version == SNMP_V3 && !a->probing && !a->reprobed) {
 				a->reprobed = true;	/* a replaced switch does not understand the old engine ID */
-				engine_forget(p);
+				snmp_usm_forget(&p->usm);
 			} else if (a->lost_one != NULL && !a->probing)
 				a->lost_one(a);
 			p->s->counters.resent++;
@@ -529,7 +505,7 @@ ask_judge(struct ask *a)
 	if (a->probing && (a->outcome == ASK_REFUSED || a->outcome == ASK_ANSWERED)) {
 		p->s->counters.replies++;
 		rtt_sample(a);
-		if (ss->securityEngineIDLen > 0) {
+		if (snmp_usm_has_engine(&p->usm)) {
 			if (a->reprobed && a->timeouts > 0)
 				a->timeouts = 1;
 			else
@@ -542,7 +518,7 @@ ask_judge(struct ask *a)
 		p->s->counters.replies++;
 		if (a->report_engine && !a->reprobed) {	/* unknownEngineIDs, or a time window that cannot be agreed on */
 			a->reprobed = true;
-			engine_forget(p);
+			snmp_usm_forget(&p->usm);
 			ask_go(a);
 			return;
 		}
@@ -796,9 +772,9 @@ is_ours(const struct ask *a, const struct look *l)
 
 /* false: the library made nothing of it. */
 static bool
-hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n)
+hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n, const struct look *l)
 {
-	bool took = false;
+	bool strange = l->version == SNMP_VERSION_3 && !snmp_usm_is_engine(&p->usm, l->engine, l->n_engine), took = false;
 
 	current.p = datagram;
 	current.n = n;
@@ -807,6 +783,8 @@ hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n)
 	library_enter(p);
 	snmp_sess_read2(p->session, &p->s->fds);
 	library_leave(p);
+	if (strange)
+		snmp_usm_sweep();
 	netsnmp_large_fd_clr(p->s->fd[family], &p->s->fds);
 	for (struct ask *a = p->asks; a != NULL; a = a->next)
 		if (a->flying && !a->ready && a->serial != 0 && a->outcome != ASK_OPEN) {
@@ -851,7 +829,7 @@ datagram_in(struct snmp *s, int family, const struct sockaddr_storage *ss, const
 		}
 		if (wanted) {
 			read = true;
-			used = hand_over(f->peer, family, p, n) || used;
+			used = hand_over(f->peer, family, p, n, &l) || used;
 		}
 	}
 	if (used)
@@ -973,13 +951,7 @@ snmp_free(struct snmp *s)
 	}
 	if (s->finish != NULL)
 		event_free(s->finish);
-	for (struct ku *k = s->kus, *next; k != NULL; k = next) {
-		next = k->next;
-		explicit_bzero(k->secret, strlen(k->secret));
-		free(k->secret);
-		explicit_bzero(k, sizeof *k);
-		free(k);
-	}
+	snmp_keys_free(s->keys);
 	netsnmp_large_fd_set_cleanup(&s->fds);
 	free(s->rx);
 	free(s);
@@ -989,72 +961,6 @@ const struct snmp_counters *
 snmp_counters(const struct snmp *s)
 {
 	return &s->counters;
-}
-
-static const struct ku *
-ku_of(struct snmp *s, enum snmp_auth auth, const oid *proto, size_t proto_len, const char *secret)
-{
-	struct ku *k;
-
-	for (k = s->kus; k != NULL; k = k->next)
-		if (k->auth == auth && strcmp(k->secret, secret) == 0)
-			return k;
-	if ((k = calloc(1, sizeof *k)) == NULL || (k->secret = strdup(secret)) == NULL) {
-		free(k);
-		return NULL;
-	}
-	k->auth = auth;
-	k->len = sizeof k->key;
-	if (generate_Ku(proto, (u_int)proto_len, (const u_char *)secret, strlen(secret), k->key, &k->len) != SNMPERR_SUCCESS) {
-		explicit_bzero(k->secret, strlen(k->secret));
-		free(k->secret);
-		free(k);
-		return NULL;
-	}
-	k->next = s->kus;
-	s->kus = k;
-	return k;
-}
-
-static const char *
-session_v3(struct snmp *s, netsnmp_session *t, const struct conf_credential *c)
-{
-	static const int auths[] = { [AUTH_MD5] = NETSNMP_USMAUTH_HMACMD5, [AUTH_SHA1] = NETSNMP_USMAUTH_HMACSHA1,
-		[AUTH_SHA224] = NETSNMP_USMAUTH_HMAC128SHA224, [AUTH_SHA256] = NETSNMP_USMAUTH_HMAC192SHA256,
-		[AUTH_SHA384] = NETSNMP_USMAUTH_HMAC256SHA384, [AUTH_SHA512] = NETSNMP_USMAUTH_HMAC384SHA512 };
-	static const int privs[] = { [PRIV_DES] = USM_CREATE_USER_PRIV_DES, [PRIV_AES128] = USM_CREATE_USER_PRIV_AES,
-		[PRIV_AES192] = USM_CREATE_USER_PRIV_AES192, [PRIV_AES256] = USM_CREATE_USER_PRIV_AES256,
-		[PRIV_AES192C] = USM_CREATE_USER_PRIV_AES192_CISCO, [PRIV_AES256C] = USM_CREATE_USER_PRIV_AES256_CISCO };
-	const struct ku *k;
-
-	t->version = SNMP_VERSION_3;
-	t->securityModel = SNMP_SEC_MODEL_USM;
-	t->securityName = c->user;
-	t->securityNameLen = strlen(c->user);
-	t->securityLevel = SNMP_SEC_LEVEL_NOAUTH;
-	if (c->auth == AUTH_NONE)
-		return c->priv == PRIV_NONE ? NULL : "privacy without authentication";
-	t->securityLevel = SNMP_SEC_LEVEL_AUTHNOPRIV;
-	t->securityAuthProto = sc_get_auth_oid(auths[c->auth], &t->securityAuthProtoLen);
-	if (t->securityAuthProto == NULL)
-		return "authentication protocol not in this Net-SNMP";
-	if (c->auth_secret == NULL ||
-	    (k = ku_of(s, c->auth, t->securityAuthProto, t->securityAuthProtoLen, c->auth_secret)) == NULL)
-		return "authentication secret refused (at least 8 octets)";
-	memcpy(t->securityAuthKey, k->key, k->len);
-	t->securityAuthKeyLen = k->len;
-	if (c->priv == PRIV_NONE)
-		return NULL;
-	t->securityLevel = SNMP_SEC_LEVEL_AUTHPRIV;
-	t->securityPrivProto = sc_get_priv_oid(privs[c->priv], &t->securityPrivProtoLen);
-	if (t->securityPrivProto == NULL)
-		return "privacy protocol not in this Net-SNMP";
-	if (c->priv_secret == NULL || (k = ku_of(s, c->auth, t->securityAuthProto, t->securityAuthProtoLen, c->priv_secret)) == NULL ||
-	    k->len > sizeof t->securityPrivKey)
-		return "privacy secret refused (at least 8 octets)";
-	memcpy(t->securityPrivKey, k->key, k->len);
-	t->securityPrivKeyLen = k->len;
-	return NULL;
 }
 
 static netsnmp_transport *
@@ -1126,7 +1032,7 @@ snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_f
 	t.retries = 0;
 	t.flags |= SNMP_FLAGS_DONT_PROBE;
 	if (cred->version == SNMP_V3) {
-		if ((*why = session_v3(s, &t, cred)) != NULL)
+		if ((*why = snmp_usm_template(&s->keys, &t, cred)) != NULL)
 			return NULL;
 	} else {
 		t.version = cred->version == SNMP_V1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
@@ -1155,6 +1061,8 @@ snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_f
 		return NULL;
 	}
 	explicit_bzero(&t, sizeof t);
+	if (cred->version == SNMP_V3)
+		p->usm.session = snmp_sess_session(p->session);
 	from_add(p, &to->ip);
 	for (size_t i = 0; i < n_reply_from; i++)
 		from_add(p, &reply_from[i]);
@@ -1184,8 +1092,7 @@ void
 snmp_peer_forget(struct snmp_peer *p)
 {
 	assert(p->in_flight == 0);
-	if (p->cred->version == SNMP_V3)
-		engine_forget(p);
+	snmp_usm_forget(&p->usm);
 }
 
 void
@@ -1197,8 +1104,7 @@ snmp_peer_free(struct snmp_peer *p)
 		return;
 	s = p->s;
 	p->closing = true;		/* the library tells of open requests */
-	if (p->cred->version == SNMP_V3)
-		engine_forget(p);
+	snmp_usm_forget(&p->usm);
 	snmp_sess_close(p->session);
 	for (struct ask **at = &s->ready; *at != NULL;)
 		if ((*at)->peer == p)

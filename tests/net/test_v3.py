@@ -1,12 +1,36 @@
 #!/usr/bin/env python3
-"""SNMPv3 authPriv against real peers: a real snmpd polled over IPv4 and IPv6, a wrong secret told as such, and an inform that a
-real snmptrapd acknowledged."""
+"""SNMPv3 authPriv against real peers: a real snmpd polled over IPv4 and IPv6, a wrong secret told as such, two switches that have
+one engine ID, and an inform that a real snmptrapd acknowledged."""
+import json
 import os
+import subprocess
 import sys
 
 from lab import Lab, Trapd, free_port, same
 
 USERS = (('one', 'SHA-256', 'AES-128', 'SHA-256', 'AES'), ('two', 'SHA-512', 'AES-256', 'SHA-512', 'AES-256'))
+
+
+def twin(lab, name, boots):
+    """A real snmpd with the engine ID of its twin, other boots, and a user of the same name with another secret; its port."""
+    folder, port = os.path.join(lab.dir, name + '.d'), free_port()
+    os.makedirs(folder)
+    with open(os.path.join(folder, 'agent.conf'), 'w') as f:
+        f.write(f'exactEngineID 0x80001f88047477696e\noldEngineID 0x80001f88047477696e\nengineBoots {boots}\n'
+                'createUser both SHA-256 "one for both" AES\nrouser both priv\n'
+                f'createUser twin SHA-256 "auth secret {name}" AES "priv secret {name}"\nrouser twin priv\n')
+    lab.start(name, ['snmpd', '-f', '-C', '-c', f.name, '-Lf', os.path.join(folder, 'log'), '-I', '-smux', f'udp:127.0.0.1:{port}'],
+              env={'SNMP_PERSISTENT_DIR': folder, 'MIBS': ''})
+    return port
+
+
+def poll_twins(ports):
+    """Three polls of each at the same time: all is answered, and nothing twice."""
+    p = subprocess.run([os.path.join(sys.argv[1], 'tests', 'net', 'poll_peer'), '-3', '-n', '3', '-c', 'both:one for both',
+                        *(f'127.0.0.1:{n}' for n in ports)], capture_output=True, text=True, timeout=120)
+    *polls, n = map(json.loads, p.stdout.splitlines())
+    same('twins: all polls', [x['state'] for x in polls], ['ok'] * 6)
+    same('twins: no question in vain', (n['requests'] - n['replies'], n['timeouts'], n['mismatched']), (0, 0, 0))
 
 
 def main():
@@ -24,6 +48,9 @@ def main():
                                        'authUser log three priv\n')
         credentials = [f'{{ name = "{n}"; version = "3"; user = "{n}"; auth = "{a}"; auth_secret = "auth secret {n}"; '
                        f'priv = "{p}"; priv_secret = "priv secret {n}"; }}' for n, a, p, _, _ in USERS]
+        twins = {n: twin(lab, n, boots) for n, boots in (('twin-a', 1), ('twin-b', 40))}
+        credentials += [f'{{ name = "{n}"; version = "3"; user = "twin"; auth = "SHA-256"; auth_secret = "auth secret {n}"; '
+                        f'priv = "AES-128"; priv_secret = "priv secret {n}"; }}' for n in twins]
         credentials += ['{ name = "three"; version = "3"; user = "three"; auth = "SHA-256"; auth_secret = "auth secret three"; '
                         'priv = "AES-128"; priv_secret = "priv secret three"; }',
                         '{ name = "wrong"; version = "3"; user = "one"; auth = "SHA-256"; auth_secret = "not the secret"; '
@@ -31,13 +58,16 @@ def main():
         switches = [f'{{ name = "{n}-{f}"; address = "{a}:{port}"; site = "hq"; credential = "{n}"; }}'
                     for n in ('one', 'two') for f, a in (('v4', '127.0.0.1'), ('v6', '[::1]'))]
         switches.append(f'{{ name = "wrong"; address = "127.0.0.1:{port}"; site = "hq"; credential = "wrong"; }}')
+        switches += [f'{{ name = "{n}"; address = "127.0.0.1:{p}"; site = "hq"; credential = "{n}"; }}' for n, p in twins.items()]
         lab.configure('sites = ( { name = "hq"; sensitivity = "sensitive"; } );\ncredentials = (' + ',\n'.join(credentials) +
                       ' );\nswitch_defaults = { poll_interval = "5s"; };\nswitches = (' + ',\n'.join(switches) + ' );\n',
                       [lab.receiver(trapd, 'three')], pollers=1)
         lab.camtrapd()
         lab.wait(lab.swept, 60, 'no first sweep')
         states = {s['name']: s['state'] for s in lab.ctl('switches')['switches']}
-        same('states', states, {'one-v4': 'ok', 'one-v6': 'ok', 'two-v4': 'ok', 'two-v6': 'ok', 'wrong': 'auth-failed'})
+        same('states', states, {'one-v4': 'ok', 'one-v6': 'ok', 'two-v4': 'ok', 'two-v6': 'ok', 'wrong': 'auth-failed',
+                                'twin-a': 'ok', 'twin-b': 'ok'})
+        poll_twins(twins.values())
         answer = lab.ctl('test', 'noc')
         same('the v3 inform', answer['result'], 'acknowledged')
         same('received by snmptrapd', answer['eventId'] in [e['eventId'] for e in trapd.events('heartbeat')], True)
