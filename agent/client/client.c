@@ -132,7 +132,7 @@ document_checked(const struct buf *in, int *status, char why[static WHY_MAX])
 	json_t *doc = json_loadb((const char *)in->p, in->len, 0, NULL), *error;
 
 	if (doc == NULL) {
-		snprintf(why, WHY_MAX, "the daemon's answer is not whole (%zu octets)", in->len);
+		snprintf(why, WHY_MAX, "the answer of the daemon is not whole (%zu octets)", in->len);
 		*status = EXIT_PARTIAL;
 		return NULL;
 	}
