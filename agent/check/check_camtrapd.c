@@ -28,7 +28,7 @@ struct check {
 	const struct mode *mode;
 	struct question	 q;
 	const char	*socket, *conf_path;	/* NULL: not said */
-	unsigned	 timeout_s, given;	/* given: enum mode_option of the options that were used */
+	unsigned	 timeout_s;
 	enum check_state timeout_state;
 	bool		 timeout_state_set, details;
 };
@@ -92,9 +92,10 @@ static const struct option options[] = { { "mode", required_argument, NULL, 'm' 
 	{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 
 /* Options that only some modes take. */
-static const struct { int option; unsigned bit; } only[] = { { 'w', TAKES_THRESHOLDS }, { 'c', TAKES_THRESHOLDS },
-	{ OPT_WARNING_AGE, TAKES_AGES }, { OPT_CRITICAL_AGE, TAKES_AGES }, { OPT_CYCLES, TAKES_CYCLES }, { OPT_SINCE, TAKES_SINCE },
-	{ OPT_SITE, TAKES_PLACE }, { OPT_SWITCH, TAKES_PLACE }, { OPT_VENDOR, TAKES_VENDOR } };
+static const struct { int option; unsigned bit; const char *name; } only[] = { { 'w', TAKES_THRESHOLDS, "--warning" },
+	{ 'c', TAKES_THRESHOLDS, "--critical" }, { OPT_WARNING_AGE, TAKES_AGES, "--warning-age" },
+	{ OPT_CRITICAL_AGE, TAKES_AGES, "--critical-age" }, { OPT_CYCLES, TAKES_CYCLES, "--cycles" }, { OPT_SINCE, TAKES_SINCE, "--since" },
+	{ OPT_SITE, TAKES_PLACE, "--site" }, { OPT_SWITCH, TAKES_PLACE, "--switch" }, { OPT_VENDOR, TAKES_VENDOR, "--vendor" } };
 
 static void
 modes_print(void)
@@ -267,6 +268,7 @@ option_wrong(int option, const char *word)
 static void
 options_read(struct check *c, int argc, char **argv)
 {
+	unsigned given = 0;		/* bits by the order of only[] */
 	int o;
 
 	opterr = 0;
@@ -276,14 +278,15 @@ options_read(struct check *c, int argc, char **argv)
 		option_take(c, o);
 		for (size_t i = 0; i < nitems(only); i++)
 			if (only[i].option == o)
-				c->given |= only[i].bit;
+				given |= 1u << i;
 	}
 	if (optind < argc)
 		leave(CHECK_UNKNOWN, "%s is no option (--help tells)", argv[optind]);
 	if (c->mode == NULL)
 		leave(CHECK_UNKNOWN, "--mode MODE is missing; --mode list tells which there are");
-	if ((c->given & ~mode_takes(c->mode)) != 0)
-		leave(CHECK_UNKNOWN, "mode %s does not take one of these options (check_camtrapd(1) tells)", mode_name(c->mode));
+	for (size_t i = 0; i < nitems(only); i++)
+		if ((given & 1u << i) != 0 && (mode_takes(c->mode) & only[i].bit) == 0)
+			leave(CHECK_UNKNOWN, "mode %s does not take %s (--help tells)", mode_name(c->mode), only[i].name);
 	if (c->socket != NULL && c->conf_path != NULL)
 		leave(CHECK_UNKNOWN, "--socket and --config exclude each other");
 	if (!c->timeout_state_set)
@@ -304,8 +307,8 @@ socket_find(const struct check *c, char path[static SOCKET_PATH_MAX])
 		leave(CHECK_UNKNOWN, "the path of the socket is longer than %d octets", SOCKET_PATH_MAX - 1);
 }
 
-/* Takes `request` over. The document is never freed: this is a short life. */
-static const json_t *
+/* Takes `request` over; the caller owns what is returned. */
+static json_t *
 ask(const struct check *c, const char *path, json_t *request)
 {
 	char why[WHY_MAX];
@@ -327,37 +330,41 @@ devices_request(const struct check *c)
 	    "vendor", c->q.vendor);
 }
 
+/* The caller owns the documents. */
 static void
-documents_ask(const struct check *c, struct documents *d)
+documents_ask(const struct check *c, json_t **status, json_t **devices, json_t **switches)
 {
 	unsigned wants = mode_wants(c->mode, &c->q);
 	char path[SOCKET_PATH_MAX];
 
 	socket_find(c, path);
 	if ((wants & DOCUMENT_STATUS) != 0)
-		d->status = ask(c, path, json_pack("{s:s}", "command", "status"));
+		*status = ask(c, path, json_pack("{s:s}", "command", "status"));
 	if ((wants & DOCUMENT_SWITCHES) != 0)
-		d->switches = ask(c, path, json_pack("{s:s, s:s}", "command", "switches", "argument", c->q.switch_name != NULL ?
+		*switches = ask(c, path, json_pack("{s:s, s:s}", "command", "switches", "argument", c->q.switch_name != NULL ?
 		    c->q.switch_name : ""));
 	if ((wants & DOCUMENT_DEVICES) != 0)
-		d->devices = ask(c, path, devices_request(c));
+		*devices = ask(c, path, devices_request(c));
 }
 
 int
 main(int argc, char **argv)
 {
 	struct check c = { .q = { .cycles = CYCLES, .since_ms = SINCE_MS, .now = wall_now() }, .timeout_s = TIMEOUT_S };
-	struct documents d = { 0 };
+	json_t *status = NULL, *devices = NULL, *switches = NULL;
 	struct result r = { 0 };
-	int state;
+	int code;
 
 	options_read(&c, argc, argv);
 	timeout_start(&c);
-	documents_ask(&c, &d);
+	documents_ask(&c, &status, &devices, &switches);
 	c.q.now = wall_now();
-	mode_judge(c.mode, &c.q, &d, &r);
-	alarm(0);
-	state = result_print(&r, c.details, stdout);
+	mode_judge(c.mode, &c.q, &(struct documents){ status, devices, switches }, &r);
+	alarm(0);			/* from here nothing can hang, and there is only one line */
+	code = result_print(&r, c.details, stdout);
 	result_free(&r);
-	return fflush(stdout) == 0 ? state : CHECK_UNKNOWN;
+	json_decref(status);
+	json_decref(devices);
+	json_decref(switches);
+	return fflush(stdout) == 0 ? code : CHECK_UNKNOWN;
 }

@@ -92,14 +92,18 @@ result_line(struct result *r, const char *fmt, ...)
 	r->n_lines++;
 }
 
-/* | begins performance data; ` $ & ' " ~ < > are what Nagios takes out of macros, for the sake of shells and of its web pages;
- * \n as two characters becomes a line in passive results. */
+/* | begins performance data; ` $ & < > and quotes are what Nagios takes out of macros, for the sake of shells and of its web pages;
+ * \n as two characters becomes a line in passive results. Quotes are left out, as our own texts have them around names. */
 void
 result_escape(char *out, size_t size, const char *s)
 {
+	char *to = out;
+
 	text_clean(out, size, s, strlen(s));
-	for (char *p = out; (p += strcspn(p, "|`$&'\"~<>\\"))[0] != '\0'; p++)
-		*p = '?';
+	for (const char *p = out; *p != '\0'; p++)
+		if (*p != '"' && *p != '\'')
+			*to++ = strchr("|`$&<>\\", *p) != NULL ? '?' : *p;
+	*to = '\0';
 }
 
 int
