@@ -10,14 +10,12 @@
 
 #include "base/num.h"
 #include "cli/classify.h"
-#include "cli/client.h"
 #include "cli/mib.h"
 #include "cli/probe.h"
 #include "cli/render.h"
+#include "client/client.h"
 #include "config/conf.h"
 
-#define CONF_DEFAULT CAMTRAPD_SYSCONFDIR "/camtrapd.conf"
-#define SOCKET_DEFAULT "/run/camtrapd/control.sock"
 #define MIB_ROOT_DEFAULT "1.3.6.1.4.1.8072.9999.9999.7162"
 #define PAGE 1000			/* events asked for at once */
 #define FOLLOW_S 2
@@ -27,7 +25,7 @@ struct command;
 
 struct ctl {
 	const char	*conf_path, *socket;	/* NULL: not said */
-	char		 socket_path[108];
+	char		 socket_path[SOCKET_PATH_MAX];
 	enum format	 format;
 	const struct command *command;
 };
@@ -60,34 +58,23 @@ complain_not(void *arg, const char *line)
 	(void)arg, (void)line;
 }
 
-/* A configuration with mistakes still tells where the daemon is, which works with the last good one. Without -c one that cannot be read
- * is no mistake: its secrets may be root's. EXIT_DONE, or it was said why. */
+/* EXIT_DONE, or it was said why. */
 static int
 socket_find(struct ctl *c)
 {
 	size_t mistakes;
-	char *run_dir = c->socket == NULL ? conf_run_dir(c->conf_path != NULL ? c->conf_path : CONF_DEFAULT, &mistakes) : NULL;
-	int n;
+	int rc = client_socket(c->socket, c->conf_path, c->socket_path, &mistakes);
 
-	if (c->socket != NULL) {
-		n = snprintf(c->socket_path, sizeof c->socket_path, "%s", c->socket);
-	} else if (run_dir != NULL) {
-		n = snprintf(c->socket_path, sizeof c->socket_path, "%s/control.sock", run_dir);
-		if (mistakes > 0 && c->conf_path != NULL)
-			fprintf(stderr, "camtrapctl: warning: %s: %zu mistake%s (camtrapd --check says which); asking the daemon at %s\n", c->conf_path,
-			    mistakes, mistakes == 1 ? "" : "s", c->socket_path);
-	} else if (c->conf_path == NULL) {
-		n = snprintf(c->socket_path, sizeof c->socket_path, "%s", SOCKET_DEFAULT);
-	} else {
+	if (rc == -ENOENT) {
 		conf_free(conf_load(c->conf_path, complain, NULL));
 		fprintf(stderr, "camtrapctl: where the daemon listens is not known from that; -s SOCKET says it\n");
-		return EXIT_REFUSED;
+	} else if (rc < 0) {
+		fprintf(stderr, "camtrapctl: the socket's path is longer than %d octets\n", SOCKET_PATH_MAX - 1);
+	} else if (mistakes > 0 && c->conf_path != NULL) {
+		fprintf(stderr, "camtrapctl: warning: %s: %zu mistake%s (camtrapd --check says which); asking the daemon at %s\n", c->conf_path,
+		    mistakes, mistakes == 1 ? "" : "s", c->socket_path);
 	}
-	free(run_dir);
-	if (n >= 0 && (size_t)n < sizeof c->socket_path)
-		return EXIT_DONE;
-	fprintf(stderr, "camtrapctl: the socket's path is longer than %zu octets\n", sizeof c->socket_path - 1);
-	return EXIT_REFUSED;
+	return rc < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
 /* Takes `request` over. */

@@ -11,7 +11,7 @@
 
 #include "base/num.h"
 #include "base/text.h"
-#include "cli/client.h"
+#include "client/client.h"
 #include "config/conf.h"
 #include "model/policy.h"
 #include "model/registry.h"

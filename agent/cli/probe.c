@@ -11,10 +11,10 @@
 
 #include "base/num.h"
 #include "base/text.h"
-#include "cli/client.h"
 #include "cli/probe_json.h"
 #include "cli/record.h"
 #include "cli/table.h"
+#include "client/client.h"
 #include "config/conf.h"
 #include "poller/poll.h"
 

@@ -9,9 +9,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/num.h"
-#include "cli/client.h"
 #include "cli/page.h"
 #include "cli/table.h"
+#include "client/client.h"
 
 struct column { const char *path; enum form form; struct table_column shown; };
 

@@ -11,7 +11,7 @@
 
 #include "base/num.h"
 #include "base/text.h"
-#include "cli/client.h"
+#include "client/client.h"
 
 #define GAP 2				/* blanks between columns */
 

@@ -32,6 +32,8 @@ switch_loaded(void *arg, const struct store_switch *s)
 	sw->number = s->number;
 	sw->last_poll = sw->loaded_poll = s->last_poll;
 	sw->last_complete = s->last_complete;
+	if (s->last_poll.us > e->last_poll.us)
+		e->last_poll = s->last_poll;
 	sw->baseline_at = s->baseline_at;
 	sw->lost = sw->unreachable_told = s->unreachable_told;
 	sw->polls = s->polls;

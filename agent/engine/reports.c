@@ -238,7 +238,7 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 		sw->complete_polls += complete;
 		sw->complete = r->complete;
 		sw->uptime_cs = r->uptime_cs;
-		sw->last_poll = r->finished;
+		sw->last_poll = e->last_poll = r->finished;
 		if (complete)
 			sw->last_complete = r->finished;
 	}

@@ -123,7 +123,7 @@ latency_json(const struct engine *e)
 json_t *
 status_json(struct engine *e, struct moment now)
 {
-	uint32_t state[SWITCH_NEVER + 1] = { 0 }, presence[PRESENCE_GONE + 1] = { 0 }, open = 0, asked = 0;
+	uint32_t state[SWITCH_NEVER + 1] = { 0 }, presence[PRESENCE_GONE + 1] = { 0 }, open = 0, asked = 0, interval_s = 0;
 	struct buf id = { 0 };
 	char hex[80] = "";
 	json_t *o = json_object();
@@ -131,6 +131,8 @@ status_json(struct engine *e, struct moment now)
 	for (size_t i = 0; i < e->net.n_switches; i++) {
 		state[e->net.switches[i]->state]++;
 		asked += e->net.switches[i]->attempts > 0;
+		if (e->net.switches[i]->conf->poll_interval_s > interval_s)
+			interval_s = e->net.switches[i]->conf->poll_interval_s;
 	}
 	for (size_t i = 0; i < e->n_findings; i++) {
 		presence[e->findings[i]->d.presence]++;
@@ -149,6 +151,8 @@ status_json(struct engine *e, struct moment now)
 	    state[SWITCH_OK], "unreachable", state[SWITCH_UNREACHABLE], "authFailed", state[SWITCH_AUTH_FAILED], "incomplete",
 	    state[SWITCH_INCOMPLETE], "never", state[SWITCH_NEVER]));
 	json_object_set_new(o, "firstSweep", json_pack("{s:i, s:I}", "done", asked, "total", (json_int_t)e->net.n_switches));
+	json_object_set_new(o, "pollIntervalSeconds", number_or_null(interval_s));
+	json_object_set_new(o, "lastPoll", time_json(e->last_poll));
 	json_object_set_new(o, "lastCompleteSweep", time_json(e->last_complete_sweep));
 	json_object_set_new(o, "stations", json_integer((json_int_t)e->net.n_stations));
 	json_object_set_new(o, "devices", json_pack("{s:i, s:i, s:i, s:i}", "present", presence[PRESENCE_PRESENT], "stale",
@@ -181,11 +185,12 @@ switch_json(const struct sw *sw)
 		json_array_append_new(uplinks, json_pack("{s:s, s:I, s:s, s:s}", "port", p->name, "ifIndex", (json_int_t)p->if_index,
 		    "reasonCode", reason_word(p->why), "reason", why));
 	}
-	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "name", sw->name, "address",
+	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I}", "name", sw->name, "address",
 	    ip_port_text(&sw->conf->address, 161, address), "site", text_or_null(sw->conf->site), "location",
 	    text_or_null(sw->conf->location), "state", switch_state_word(sw->state), "lastPoll", time_json(sw->last_poll),
 	    "lastComplete", time_json(sw->last_complete), "baseline", time_json(sw->baseline_at), "fdbRows", (json_int_t)sw->fdb_rows,
-	    "uplinks", uplinks, "credential", text_or_null(sw->credential), "error", text_or_null(sw->error));
+	    "uplinks", uplinks, "credential", text_or_null(sw->credential), "error", text_or_null(sw->error), "pollIntervalSeconds",
+	    (json_int_t)sw->conf->poll_interval_s);
 }
 
 static int

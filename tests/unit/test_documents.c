@@ -37,7 +37,7 @@ static void
 a_device_has_the_shape_of_the_contract(void **state)
 {
 	static const char *const keys[] = { "id", "mac", "vendor", "policies", "presence", "handling", "origin", "confidence", "severity",
-		"evidence", "location", "site", "ip", "firstSeen", "lastSeen", "waiver" };
+		"evidence", "location", "site", "ip", "firstSeen", "lastSeen", "atPlaceSince", "waiver" };
 	struct detection d = camera();
 	json_t *o = device_json(&d), *l = json_object_get(o, "location");
 

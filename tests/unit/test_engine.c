@@ -1,5 +1,6 @@
 /* tests/unit/test_engine.c: what the engine says of the network of engine_lab.h: stock and summary, a camera found
  * through the core first, moves, gone and back, laptops, forged neighbours, restarts, and receivers that come and go. */
+#include <jansson.h>
 #include <string.h>
 
 #include "engine_lab.h"
@@ -553,6 +554,45 @@ s5_a_clock_set_back_makes_no_old_port_the_newest(void **state)
 	assert_string_equal(ev.switch_name, "b");
 }
 
+/* `lastPoll` of the document. */
+static struct wall
+last_poll(void)
+{
+	struct wall t = { 0 };
+	json_t *o, *at;
+
+	lab_ask(1001, "status", "");
+	o = json_loadb((const char *)lab.answer.p, lab.answer.len, 0, NULL);
+	at = json_object_get(o, "lastPoll");
+	assert_non_null(at);
+	if (!json_is_null(at))
+		assert_int_equal(wall_parse(json_string_value(at), &t), 0);
+	json_decref(o);
+	return t;
+}
+
+static void
+q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back(void **state)
+{
+	struct wall first, back;
+
+	(void)state;
+	assert_int_equal(last_poll().us, 0);
+	lab_sweep();
+	first = last_poll();
+	assert_int_not_equal(first.us, 0);
+	lab_later(60000);
+	lab_report(A, SWITCH_UNREACHABLE, 1);
+	assert_int_equal(last_poll().us, first.us);
+	lab_stop();
+	lab_start();
+	assert_int_equal(last_poll().us, first.us);
+	lab.now.wall.us -= 3600ll * 1000000;
+	lab_poll(B);
+	back = last_poll();
+	assert_true(back.us < first.us && back.us != 0);
+}
+
 int
 main(void)
 {
@@ -575,6 +615,7 @@ main(void)
 		CLAIM(a_switch_taken_out_of_the_configuration_leaves_its_devices_stale),
 		CLAIM(one_slow_switch_does_not_hide_a_camera_whose_place_is_clear),
 		CLAIM(s5_a_clock_set_back_makes_no_old_port_the_newest),
+		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

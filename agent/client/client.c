@@ -1,5 +1,5 @@
-/* agent/cli/client.c: one connection per question; waits at most 70 s between two pieces of an answer. */
-#include "cli/client.h"
+/* agent/client/client.c: one connection per question; waits at most 70 s between two pieces of an answer. */
+#include "client/client.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -15,8 +15,29 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "base/text.h"
+#include "config/conf.h"
 
 #define SILENT_MS 70000
+#define SOCKET_DEFAULT "/run/camtrapd/control.sock"
+
+int
+client_socket(const char *socket, const char *conf_path, char out[static SOCKET_PATH_MAX], size_t *mistakes)
+{
+	char *run_dir = NULL;
+	int n;
+
+	*mistakes = 0;
+	if (socket == NULL)
+		run_dir = conf_run_dir(conf_path != NULL ? conf_path : CONF_DEFAULT, mistakes);
+	if (run_dir == NULL && socket == NULL && conf_path != NULL)
+		return -ENOENT;
+	if (run_dir != NULL)
+		n = snprintf(out, SOCKET_PATH_MAX, "%s/control.sock", run_dir);
+	else
+		n = snprintf(out, SOCKET_PATH_MAX, "%s", socket != NULL ? socket : SOCKET_DEFAULT);
+	free(run_dir);
+	return n >= 0 && n < SOCKET_PATH_MAX ? 0 : -ENAMETOOLONG;
+}
 
 /* A connected descriptor, or a negative errno-like code. */
 static int
@@ -111,7 +132,7 @@ document_checked(const struct buf *in, int *status, char why[static WHY_MAX])
 	json_t *doc = json_loadb((const char *)in->p, in->len, 0, NULL), *error;
 
 	if (doc == NULL) {
-		snprintf(why, WHY_MAX, "the daemon's answer is not whole (%zu octets)", in->len);
+		snprintf(why, WHY_MAX, "the answer of the daemon is not whole (%zu octets)", in->len);
 		*status = EXIT_PARTIAL;
 		return NULL;
 	}
