@@ -110,7 +110,8 @@ static void
 summary(const struct probe *p, const struct poll_result *r)
 {
 	static const struct { const char *word; enum row_kind kind; } tables[] = { { "interfaces", ROW_IFACE },
-		{ "forwarding entries", ROW_FDB }, { "neighbours", ROW_NEIGHBOUR }, { "ARP entries", ROW_ARP } };
+		{ "forwarding entries", ROW_FDB }, { "neighbours", ROW_NEIGHBOUR }, { "ARP entries", ROW_ARP },
+		{ "members of aggregates", ROW_LAG } };
 	size_t n, count[ROW_NKINDS] = { 0 }, mapped = 0, unplaced = 0, not_learned = 0, cdp = 0, no_if = 0;
 	const struct row *rows = tables_rows(r->tables, &n);
 	bool first = true;

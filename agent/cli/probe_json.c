@@ -208,6 +208,20 @@ add_cdp(json_t *list, const struct row_neighbour *nb, const struct names *names)
 	    "address", nb->n_mgmt > 0 ? ip(&nb->mgmt[0]) : json_null(), "capabilities", (json_int_t)nb->cdp_caps));
 }
 
+/* The rows of one aggregate follow each other. */
+static void
+add_lag(json_t *list, const struct row_lag *l, const struct names *names)
+{
+	json_t *last = json_array_get(list, json_array_size(list) - 1);
+
+	if (last == NULL || json_integer_value(json_object_get(last, "ifIndex")) != (json_int_t)l->if_index) {
+		last = json_pack("{s:I, s:o, s:[], s:s}", "ifIndex", (json_int_t)l->if_index, "name", if_name(names, l->if_index), "members",
+		    "table", row_table_word(l->table));
+		add(list, last);
+	}
+	add(json_object_get(last, "members"), json_integer(l->member));
+}
+
 static void
 add_context(void *arg, uint16_t vlan, uint32_t entries, bool whole)
 {
@@ -235,7 +249,8 @@ probe_json(const struct tables *t, uint32_t requests)
 	size_t n;
 	const struct row *rows = tables_rows(t, &n);
 	json_t *system = NULL, *ifaces = json_array(), *fdb = json_array(), *unplaced = json_array(), *not_learned = json_array(),
-	    *lldp = json_array(), *cdp = json_array(), *arp = json_array(), *contexts = json_array();
+	    *lldp = json_array(), *cdp = json_array(), *arp = json_array(), *contexts = json_array(),
+	    *lags = json_array();
 	struct diagnostics d = { json_array(), json_array(), json_array() };
 	struct names names = { rows, 0 };
 
@@ -270,14 +285,17 @@ probe_json(const struct tables *t, uint32_t requests)
 			add(arp, json_pack("{s:o, s:o, s:I}", "ip", ip(&r->arp.ip), "mac", mac(r->arp.mac), "ifIndex",
 			    (json_int_t)r->arp.if_index));
 			break;
+		case ROW_LAG:
+			add_lag(lags, &r->lag, &names);
+			break;
 		case ROW_NKINDS:
 			break;
 		}
 	}
 	tables_diagnostics(t, diagnostic, &d);
 	tables_contexts(t, add_context, contexts);
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:o, s:o, s:o, s:o}}", "version", 1, "system",
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:o, s:o, s:o, s:o}}", "version", 1, "system",
 	    system != NULL ? system : json_null(), "interfaces", ifaces, "fdb", fdb, "fdbUnplaced", unplaced, "fdbNotLearned", not_learned,
-	    "lldp", lldp, "cdp", cdp, "arp", arp, "diagnostics", "requests", (json_int_t)requests, "dropped", d.dropped,
+	    "lldp", lldp, "cdp", cdp, "arp", arp, "lags", lags, "diagnostics", "requests", (json_int_t)requests, "dropped", d.dropped,
 	    "incomplete", d.incomplete, "rules", d.rules, "contexts", contexts);
 }

@@ -74,7 +74,7 @@ only_station(const struct sw *sw, const struct port *p)
 	struct row r;
 
 	for (size_t at = 0; p->stations == 1 && rowset_next(&sw->table, &at, &ref);)
-		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 && r.fdb.if_index == p->if_index)
+		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 && sw_folded(sw, r.fdb.if_index) == p->if_index)
 			return r.fdb.mac;
 	return (struct mac){ { 0 } };
 }

@@ -163,13 +163,144 @@ sighting_remove(struct net *n, struct sw *sw, const struct row_fdb *f)
 	port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 }
 
+/* ---- members of aggregates */
+
+static int
+member_compare(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+
+	return (x->if_index > y->if_index) - (x->if_index < y->if_index);
+}
+
+static int
+membership_compare(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+	int d = member_compare(a, b);
+
+	return d != 0 ? d : (x->aggregate > y->aggregate) - (x->aggregate < y->aggregate);
+}
+
+static uint32_t
+folded(const struct members *m, uint32_t if_index)
+{
+	const struct member key = { if_index, 0 }, *hit;
+
+	hit = m->n == 0 ? NULL : bsearch(&key, m->v, m->n, sizeof key, member_compare);
+	return hit != NULL ? hit->aggregate : if_index;
+}
+
+uint32_t
+sw_folded(const struct sw *sw, uint32_t if_index)
+{
+	return folded(&sw->members, if_index);
+}
+
+static bool
+same_members(const struct members *a, const struct members *b)
+{
+	return a->n == b->n && (a->n == 0 || memcmp(a->v, b->v, a->n * sizeof *a->v) == 0);
+}
+
+/* Said twice is said once. */
+static void
+members_sort(struct members *m)
+{
+	size_t kept = 0;
+
+	qsort(m->v, m->n, sizeof *m->v, membership_compare);
+	for (size_t i = 0; i < m->n; i++)
+		if (kept == 0 || membership_compare(&m->v[kept - 1], &m->v[i]) != 0)
+			m->v[kept++] = m->v[i];
+	m->n = kept;
+}
+
+/* Leaves out the members of two aggregates, which come from tables that were not read to their end, and those of aggregates that
+ * are members themselves: nothing is known of either. */
+static void
+members_doubtful_drop(struct members *m)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->n; i++) {		/* 0 marks them */
+		bool two = (i > 0 && m->v[i - 1].if_index == m->v[i].if_index) ||
+		    (i + 1 < m->n && m->v[i + 1].if_index == m->v[i].if_index);
+
+		if (two || folded(m, m->v[i].aggregate) != m->v[i].aggregate)
+			m->v[i].aggregate = 0;
+	}
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].aggregate != 0)
+			m->v[kept++] = m->v[i];
+	m->n = kept;
+}
+
+/* 0 or -ENOMEM. */
+static int
+members_of(const struct rowset *table, struct members *out)
+{
+	struct row_ref ref;
+	size_t n = 0;
+
+	*out = (struct members){ 0 };
+	for (size_t at = 0; rowset_next(table, &at, &ref);)
+		n += ref.p[0] == ROW_LAG;
+	if (n == 0)
+		return 0;
+	if ((out->v = calloc(n, sizeof *out->v)) == NULL)
+		return -ENOMEM;
+	for (size_t at = 0; rowset_next(table, &at, &ref);) {
+		struct row r;
+
+		if (ref.p[0] == ROW_LAG && row_unpack(ref.p, ref.n, &r) == 0)
+			out->v[out->n++] = (struct member){ r.lag.member, r.lag.if_index };
+	}
+	members_sort(out);
+	members_doubtful_drop(out);
+	return 0;
+}
+
 struct change {
 	struct net		*net;
 	struct sw		*sw;
+	struct members		 before, after;
 	int64_t			 since;
 	bool			 add, remove, other;	/* which half to do; rows that describe the switch changed */
+	bool			 refold;		/* other members than before */
 	const struct net_listener *l;
 };
+
+/* A station of a port that became a member, or is none any more, has not come just now. */
+static int64_t
+since_before(const struct change *c, const struct row_fdb *f)
+{
+	struct station *st = net_station(c->net, f->mac);
+	const struct sighting *s = st != NULL ? sighting_find(st, c->sw, folded(&c->before, f->if_index), f->vlan) : NULL;
+
+	return s != NULL ? s->since : c->since;
+}
+
+/* One row that came or went, on the port that counts. */
+static void
+change_sighting(struct change *c, const struct row_fdb *row, bool added)
+{
+	struct row_fdb at = *row, *f = &at;
+
+	if (added) {
+		int64_t since = c->refold ? since_before(c, row) : c->since;
+
+		f->if_index = folded(&c->after, row->if_index);
+		sighting_add(c->net, c->sw, f, since);
+	} else {
+		f->if_index = folded(&c->before, row->if_index);
+		sighting_remove(c->net, c->sw, f);
+	}
+	if (c->net->stations_matter || map_get(&c->net->owners, mac_u64(f->mac)) != NULL)
+		c->net->topology_stale = true;
+	if (c->l->changed != NULL)
+		c->l->changed(c->l->arg, f->mac);
+}
 
 static void
 change_row(struct change *c, struct row_ref ref, bool added)
@@ -192,14 +323,21 @@ change_row(struct change *c, struct row_ref ref, bool added)
 		c->sw->has_arp |= added;
 		return;
 	}
-	if (added)
-		sighting_add(c->net, c->sw, &r.fdb, c->since);
-	else
-		sighting_remove(c->net, c->sw, &r.fdb);
-	if (c->net->stations_matter || map_get(&c->net->owners, mac_u64(r.fdb.mac)) != NULL)
-		c->net->topology_stale = true;
-	if (c->l->changed != NULL)
-		c->l->changed(c->l->arg, r.fdb.mac);
+	if (!c->refold || folded(&c->before, r.fdb.if_index) == folded(&c->after, r.fdb.if_index))
+		change_sighting(c, &r.fdb, added);
+}
+
+/* The rows of ports that became members, or are none any more: rowset_diff() does not tell those that are the same. */
+static void
+change_refold(struct change *c, const struct rowset *table, bool added)
+{
+	struct row_ref ref;
+	struct row r;
+
+	for (size_t at = 0; c->refold && rowset_next(table, &at, &ref);)
+		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 &&
+		    folded(&c->before, r.fdb.if_index) != folded(&c->after, r.fdb.if_index))
+			change_sighting(c, &r.fdb, added);
 }
 
 static void
@@ -354,8 +492,8 @@ stations_count(const struct net *n, struct sw *sw)
 		struct row r;
 
 		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 && (st = net_station(n, r.fdb.mac)) != NULL &&
-		    counts_on(st, sw, r.fdb.if_index))
-			v[count++] = (struct on_port){ st->mac, r.fdb.if_index };
+		    counts_on(st, sw, sw_folded(sw, r.fdb.if_index)))
+			v[count++] = (struct on_port){ st->mac, sw_folded(sw, r.fdb.if_index) };
 	}
 	qsort(v, count, sizeof *v, on_port_compare);
 	for (size_t i = 0; i < count; i++)
@@ -370,6 +508,7 @@ sw_describe_row(struct sw *sw, struct row *r)
 {
 	switch (r->kind) {
 	case ROW_NEIGHBOUR:
+		r->neighbour.if_index = sw_folded(sw, r->neighbour.if_index);
 		sw->neighbours[sw->n_neighbours++] = *r;	/* owns its octets now */
 		return;
 	case ROW_IFACE:
@@ -456,6 +595,21 @@ port_is_named(const struct port *p, const struct strlist *names)
 	return false;
 }
 
+/* What the operator says of a member he says of its aggregate. */
+static void
+configured_fold(struct sw *sw)
+{
+	for (size_t i = 0; i < sw->members.n; i++) {
+		struct port *p = sw_port(sw, sw->members.v[i].if_index), *to = sw_port(sw, sw->members.v[i].aggregate);
+
+		if (p == NULL || to == NULL)
+			continue;
+		to->configured_uplink |= p->configured_uplink;
+		to->configured_access |= p->configured_access;
+		p->configured_uplink = p->configured_access = false;
+	}
+}
+
 void
 net_ports_configure(struct sw *sw)
 {
@@ -463,22 +617,30 @@ net_ports_configure(struct sw *sw)
 		sw->ports[i].configured_uplink = port_is_named(&sw->ports[i], &sw->conf->uplinks);
 		sw->ports[i].configured_access = port_is_named(&sw->ports[i], &sw->conf->access_ports);
 	}
+	configured_fold(sw);
 }
 
 int
 net_table_set(struct net *n, struct sw *sw, struct rowset *after, int64_t since, const struct net_listener *l)
 {
-	struct change c = { .net = n, .sw = sw, .since = since, .l = l };
+	struct change c = { .net = n, .sw = sw, .before = sw->members, .since = since, .l = l };
 	struct rowset before = sw->table;
 	struct row_ref ref;
 
+	if (members_of(after, &c.after) < 0)
+		return -ENOMEM;
+	c.refold = !same_members(&c.before, &c.after);
 	n->version++;				/* nobody asks in between: listeners only note what changed */
 	/* First what came, then what went: a row that only changed its status keeps the time it was first seen here. */
 	c.add = true;
 	rowset_diff(&before, after, ROW_ALL, row_removed, row_added, &c);
+	change_refold(&c, after, true);
 	c.add = false;
 	c.remove = true;
 	rowset_diff(&before, after, ROW_ALL, row_removed, row_added, &c);
+	change_refold(&c, &before, false);
+	sw->members = c.after;
+	free(c.before.v);
 	sw->table = *after;
 	*after = (struct rowset){ 0 };
 	rowset_free(&before);
@@ -552,6 +714,7 @@ sw_free(struct sw *sw)
 {
 	sw_describe_free(sw);
 	rowset_free(&sw->table);
+	free(sw->members.v);
 	free(sw);
 }
 

@@ -39,6 +39,10 @@ struct port {
 	uint32_t	 stations;		/* distinct learned MACs, without those of virtual routers */
 };
 
+/* Which ports are members of which aggregate, by the switch's own word: sorted by member. */
+struct member { uint32_t if_index, aggregate; };
+struct members { struct member *v; size_t n; };
+
 struct sw {
 	const struct conf_switch *conf;		/* borrowed from the configuration in force */
 	char		 name[NAME_MAX_OCTETS];
@@ -47,7 +51,8 @@ struct sw {
 	struct rowset	 table;
 	struct port	*ports;			/* sorted by if_index */
 	size_t		 n_ports;
-	struct row	*neighbours;		/* of kind ROW_NEIGHBOUR */
+	struct members	 members;
+	struct row	*neighbours;		/* of kind ROW_NEIGHBOUR; on the aggregate of a member */
 	struct sw	**neighbour_is;		/* the polled switch that each claims to be, or NULL (uplink.c) */
 	size_t		 n_neighbours;
 	struct mac	*own;			/* bridge and interface addresses, sorted */
@@ -81,7 +86,7 @@ struct sw {
 /* One MAC seen on one port. */
 struct sighting {
 	struct sw	*sw;
-	uint32_t	 if_index;		/* 0: the switch names no port */
+	uint32_t	 if_index;		/* sw_folded(); 0: the switch names no port */
 	uint16_t	 vlan;
 	uint8_t		 status, table;
 	uint16_t	 rows;			/* rows that say so */
@@ -147,6 +152,8 @@ bool		 sw_is_reached(const struct sw *sw);
 
 struct station	*net_station(const struct net *n, struct mac mac);	/* NULL: never seen */
 struct port	*sw_port(const struct sw *sw, uint32_t if_index);	/* NULL: not in its interface table */
+/* A member counts as its aggregate wherever something is seen or claimed: the aggregate's ifIndex, of any other port its own. */
+uint32_t	 sw_folded(const struct sw *sw, uint32_t if_index);
 bool		 sw_owns(const struct sw *sw, struct mac mac);
 /* A status that makes a sighting of a live station. */
 bool		 sighting_is_live(const struct sighting *s);

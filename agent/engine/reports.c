@@ -123,7 +123,7 @@ table_changed(struct engine *e, struct sw *sw)
 	for (size_t at = 0; sw->n_neighbours > 0 && rowset_next(&sw->table, &at, &ref);) {
 		const struct port *p;
 
-		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 && (p = sw_port(sw, r.fdb.if_index)) != NULL &&
+		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 && (p = sw_port(sw, sw_folded(sw, r.fdb.if_index))) != NULL &&
 		    p->has_neighbour && !p->uplink)
 			mac_changed(e, r.fdb.mac);
 	}

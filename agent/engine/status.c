@@ -169,6 +169,25 @@ status_json(struct engine *e, struct moment now)
 
 /* ---- switches */
 
+/* NULL: no aggregate. */
+static json_t *
+members_json(const struct sw *sw, const struct port *p)
+{
+	json_t *list = NULL;
+
+	for (size_t i = 0; i < sw->members.n; i++) {
+		const struct member *m = &sw->members.v[i];
+		const struct port *member = m->aggregate == p->if_index ? sw_port(sw, m->if_index) : NULL;
+
+		if (member == NULL)
+			continue;
+		if (list == NULL)
+			list = json_array();
+		json_array_append_new(list, json_string(member->name));
+	}
+	return list;
+}
+
 static json_t *
 switch_json(const struct sw *sw)
 {
@@ -182,8 +201,8 @@ switch_json(const struct sw *sw)
 		if (!p->uplink)
 			continue;
 		snprintf(why, sizeof why, p->towards != NULL ? "towards %.60s" : "by configuration", p->towards != NULL ? p->towards->name : "");
-		json_array_append_new(uplinks, json_pack("{s:s, s:I, s:s, s:s}", "port", p->name, "ifIndex", (json_int_t)p->if_index,
-		    "reasonCode", reason_word(p->why), "reason", why));
+		json_array_append_new(uplinks, json_pack("{s:s, s:I, s:s, s:s, s:o*}", "port", p->name, "ifIndex", (json_int_t)p->if_index,
+		    "reasonCode", reason_word(p->why), "reason", why, "members", members_json(sw, p)));
 	}
 	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I}", "name", sw->name, "address",
 	    ip_port_text(&sw->conf->address, 161, address), "site", text_or_null(sw->conf->site), "location",

@@ -171,18 +171,25 @@ is_number(const char *text, uint32_t *out)
 	return true;
 }
 
-/* The one port for which `same` holds; NULL: none, or more than one. */
+/* A member is its aggregate; where the interface table does not have that, nothing is known of it. */
+static struct port *
+port_folded(const struct sw *sw, uint32_t if_index)
+{
+	return sw_port(sw, sw_folded(sw, if_index));
+}
+
+/* The one port for which `same` holds, or for all members of it; NULL: none, or more than one. */
 static struct port *
 only_port(const struct sw *sw, bool (*same)(const struct port *p, const void *what), const void *what)
 {
 	struct port *hit = NULL;
 
 	for (size_t i = 0; i < sw->n_ports; i++) {
-		if (!same(&sw->ports[i], what))
-			continue;
-		if (hit != NULL)
+		struct port *p = same(&sw->ports[i], what) ? port_folded(sw, sw->ports[i].if_index) : NULL;
+
+		if (p != NULL && hit != NULL && hit != p)
 			return NULL;
-		hit = &sw->ports[i];
+		hit = p != NULL ? p : hit;
 	}
 	return hit;
 }
@@ -209,7 +216,7 @@ same_phys(const struct port *p, const void *mac)
 static struct port *
 port_numbered(const struct sw *sw, uint32_t number)
 {
-	struct port *by_index = sw_port(sw, number), *by_local = NULL;
+	struct port *by_index = port_folded(sw, number), *by_local = NULL;
 
 	for (size_t i = 0; i < sw->n_neighbours && by_local == NULL; i++)
 		if (sw->neighbours[i].neighbour.port_num == number)
@@ -356,14 +363,16 @@ cut_make(const struct net *n, const struct sw *sw, uint32_t if_index, const stru
 	effort += sw->fdb_rows;
 	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
 		const struct station *st;
+		struct ports *to;
 		struct row r;
 
 		if (ref.p[0] != ROW_FDB || row_unpack(ref.p, ref.n, &r) < 0 || r.fdb.if_index == 0 || !is_ordinary(n, r.fdb.mac) ||
 		    (st = net_station(n, r.fdb.mac)) == NULL)
 			continue;
+		to = sw_folded(sw, r.fdb.if_index) == if_index ? &c->of_p : &c->of_rest;
 		for (uint32_t k = 0; k < st->n; k++)
 			if (st->seen[k].sw == other && sighting_is_live(&st->seen[k]))
-				ports_add(r.fdb.if_index == if_index ? &c->of_p : &c->of_rest, st->seen[k].if_index);
+				ports_add(to, st->seen[k].if_index);
 	}
 }
 

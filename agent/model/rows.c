@@ -16,7 +16,7 @@ const char *
 row_table_word(unsigned table)
 {
 	static const char *const words[TABLE_N] = { "", "dot1q", "dot1d", "hwDynFdb", "ieee8021q", "lldp", "lldpV2", "cdp",
-		"ipNetToMedia", "ipNetToPhysical" };
+		"ipNetToMedia", "ipNetToPhysical", "dot3adAggPort", "ifStack" };
 
 	return table < TABLE_N ? words[table] : "?";
 }
@@ -290,6 +290,23 @@ arp_unpack(struct msg_in *m, struct row_arp *a)
 	m->bad |= a->table >= TABLE_N;
 }
 
+static void
+lag_pack(struct buf *b, const struct row_lag *l)
+{
+	put_u32(b, l->if_index);
+	put_u32(b, l->member);
+	put_u8(b, l->table);
+}
+
+static void
+lag_unpack(struct msg_in *m, struct row_lag *l)
+{
+	l->if_index = get_u32(m);
+	l->member = get_u32(m);
+	l->table = get_u8(m);
+	m->bad |= l->if_index == 0 || l->member == 0 || l->member == l->if_index || l->table >= TABLE_N;
+}
+
 void
 row_pack(struct buf *b, const struct row *r)
 {
@@ -309,6 +326,9 @@ row_pack(struct buf *b, const struct row *r)
 		break;
 	case ROW_ARP:
 		arp_pack(b, &r->arp);
+		break;
+	case ROW_LAG:
+		lag_pack(b, &r->lag);
 		break;
 	case ROW_NKINDS:
 		assert(!"no kind of row");
@@ -338,6 +358,9 @@ row_unpack(const uint8_t *p, size_t n, struct row *r)
 		break;
 	case ROW_ARP:
 		arp_unpack(&m, &r->arp);
+		break;
+	case ROW_LAG:
+		lag_unpack(&m, &r->lag);
 		break;
 	default:
 		r->kind = ROW_FDB;	/* owns nothing: row_free() is safe */
@@ -369,6 +392,7 @@ row_free(struct row *r)
 		break;
 	case ROW_FDB:
 	case ROW_ARP:
+	case ROW_LAG:
 	case ROW_NKINDS:
 		break;
 	}

@@ -10,14 +10,14 @@
 #include "base/ip.h"
 #include "model/mac.h"
 
-/* Tables; also bits (1 << kind) of what a poll completed. The order is the order in a packed table. */
-enum row_kind { ROW_SYSTEM, ROW_IFACE, ROW_FDB, ROW_NEIGHBOUR, ROW_ARP, ROW_NKINDS };
+/* Tables; also bits (1 << kind) of what a poll completed. The order is the order in a packed table. Stored: never renumber. */
+enum row_kind { ROW_SYSTEM, ROW_IFACE, ROW_FDB, ROW_NEIGHBOUR, ROW_ARP, ROW_LAG, ROW_NKINDS };
 #define ROW_BIT(kind) (1u << (kind))
 #define ROW_ALL (ROW_BIT(ROW_NKINDS) - 1)
 
-/* Where an FDB row or a neighbour came from: the word is printed as `table`. Stored: never renumber. */
+/* Where an FDB row, a neighbour or a member came from: the word is printed as `table`. Stored: never renumber. */
 enum row_table { TABLE_NONE, TABLE_DOT1Q, TABLE_DOT1D, TABLE_HWDYNFDB, TABLE_IEEE8021Q, TABLE_LLDP, TABLE_LLDPV2, TABLE_CDP,
-	TABLE_MEDIA, TABLE_PHYSICAL, TABLE_N };
+	TABLE_MEDIA, TABLE_PHYSICAL, TABLE_DOT3AD, TABLE_IFSTACK, TABLE_N };
 const char *row_table_word(unsigned table);
 
 /* What the switch says of an FDB entry; values of dot1dTpFdbStatus. */
@@ -79,6 +79,13 @@ struct row_arp {
 	uint8_t		table;			/* TABLE_MEDIA (ipNetToMedia), TABLE_PHYSICAL (ipNetToPhysical) */
 };
 
+/* One port as a member of an aggregate (a link aggregation group): its frames count as those of the aggregate. */
+struct row_lag {
+	uint32_t	if_index;		/* the aggregate */
+	uint32_t	member;			/* an ifIndex, too */
+	uint8_t		table;			/* TABLE_DOT3AD, TABLE_IFSTACK */
+};
+
 struct row {
 	enum row_kind kind;
 	union {
@@ -87,6 +94,7 @@ struct row {
 		struct row_fdb		fdb;
 		struct row_neighbour	neighbour;
 		struct row_arp		arp;
+		struct row_lag		lag;
 	};
 };
 

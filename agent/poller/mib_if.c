@@ -71,6 +71,20 @@ if_exists(const struct tables *t, uint32_t if_index)
 	return t->n_ifs > 0 && bsearch(&if_index, t->ifs, t->n_ifs, sizeof *t->ifs, u32_cmp) != NULL;
 }
 
+/* Rows of interfaces are one run, in the order of t->ifs. */
+const struct row_iface *
+if_row(const struct tables *t, uint32_t if_index)
+{
+	const uint32_t *at = t->n_ifs > 0 ? bsearch(&if_index, t->ifs, t->n_ifs, sizeof *t->ifs, u32_cmp) : NULL;
+	size_t first = 0;
+
+	if (at == NULL)
+		return NULL;
+	while (first < t->n_rows && t->rows[first].kind != ROW_IFACE)
+		first++;
+	return &t->rows[first + (size_t)(at - t->ifs)].iface;
+}
+
 static void
 take(struct tables *t, const struct group *g)
 {

@@ -23,6 +23,8 @@
 #define VTP	ENT "9.9.46.1.3.1.1."
 #define VMVLAN	ENT "9.9.68.1.2.2.1."
 #define LOGICAL	"1.3.6.1.2.1.47.1.2.1.1."
+#define LAG	"1.2.840.10006.300.43.1.2.1.1."
+#define STACK	"1.3.6.1.2.1.31.1.2.1."
 
 #define COLUMN_IDS 24		/* the longest OID of a column here has fewer */
 #define INDEX_MAX 64		/* sub-identifiers of an index that are kept */
@@ -38,8 +40,10 @@ static bool wanted_lldp2(const void *tables);
 const struct poll_step poll_steps[] = {
 	{ "system", POLL_GET, ROW_BIT(ROW_SYSTEM), 0, { SYS "1.0", SYS "2.0", SYS "3.0", SYS "5.0" }, NULL },
 	{ "dot1dBase", POLL_GET, 0, 0, { BRIDGE "1.1.0", BRIDGE "4.2.0" }, NULL },
-	{ "ifTable", POLL_WALK, ROW_BIT(ROW_IFACE) | MAPS, 40, { IFE "2", IFE "3", IFE "6", IFE "8" }, NULL },
+	{ "ifTable", POLL_WALK, ROW_BIT(ROW_IFACE) | ROW_BIT(ROW_LAG) | MAPS, 40, { IFE "2", IFE "3", IFE "6", IFE "8" }, NULL },
 	{ "ifXTable", POLL_WALK, ROW_BIT(ROW_IFACE) | MAPS, 50, { IFX "1", IFX "18" }, NULL },
+	{ "dot3adAggPort", POLL_WALK, ROW_BIT(ROW_LAG), 30, { LAG "13" }, wanted_lag },
+	{ "ifStack", POLL_WALK, ROW_BIT(ROW_LAG), 24, { STACK "3" }, wanted_if_stack },
 	{ "dot1dBasePort", POLL_WALK, MAPS, 24, { BRIDGE "1.4.1.2" }, NULL },
 	{ "dot1qVlanFdbId", POLL_WALK, ROW_BIT(ROW_FDB), 30, { BRIDGE "7.1.4.2.1.3" }, NULL },
 	{ "jnxL2aldVlan", POLL_WALK, ROW_BIT(ROW_FDB), 30, { JNX "3", JNX "5" }, wanted_juniper },
@@ -93,6 +97,8 @@ static const struct entry { const char *oid; uint8_t tab, add; } entries[] = {
 	{ ENT "9.9.46.1.3.1.1",		TAB_VTP,	0 },
 	{ ENT "9.9.68.1.2.2.1",		TAB_VMVLAN,	0 },
 	{ "1.3.6.1.2.1.47.1.2.1.1",	TAB_LOGICAL,	0 },
+	{ "1.2.840.10006.300.43.1.2.1.1", TAB_LAG,	0 },
+	{ "1.3.6.1.2.1.31.1.2.1",	TAB_STACK,	0 },
 };
 
 /* Dotted text, which is ours, into sub-identifiers. */
@@ -368,6 +374,8 @@ tables_step_done(struct tables *t, size_t step, bool ok, const char *why)
 		return;
 	if (t->context != 0 && !ok)
 		t->contexts[t->n_contexts - 1].whole = false;
+	if (str_eq(poll_steps[step].name, "ifTable"))
+		mib_lag_look(t);
 	if (t->step_state[step] == STEP_FAILED)
 		return;			/* in an earlier context */
 	t->step_state[step] = ok ? STEP_OK : STEP_FAILED;
@@ -604,6 +612,7 @@ tables_join(struct tables *t)
 	}
 	mib_system_join(t);
 	mib_if_join(t);
+	mib_lag_join(t);
 	mib_vlan_join(t);
 	mib_bridge_join(t);
 	mib_lldp_join(t);

@@ -6,7 +6,8 @@
 #include "poller/tables.h"
 
 enum tab { TAB_SYS, TAB_IF, TAB_BRIDGE, TAB_BASEPORT, TAB_VLANFDB, TAB_JNXVLAN, TAB_HWFDB, TAB_DOT1Q, TAB_DOT1D, TAB_LOCPORT,
-	TAB_REM, TAB_REMADDR, TAB_REM2, TAB_REMADDR2, TAB_CDP, TAB_MEDIA, TAB_PHYS, TAB_VTP, TAB_LOGICAL, TAB_VMVLAN, TAB_N };
+	TAB_REM, TAB_REMADDR, TAB_REM2, TAB_REMADDR2, TAB_CDP, TAB_MEDIA, TAB_PHYS, TAB_VTP, TAB_LOGICAL, TAB_VMVLAN, TAB_LAG, TAB_STACK,
+	TAB_N };
 
 /* Columns that two MIBs give to one row are told apart by adding to the number of the second. */
 #define COL_IFX		100	/* ifXTable */
@@ -56,6 +57,7 @@ struct tables {
 	size_t		 start[TAB_N + 1];		/* of each table in cells, after sorting */
 	char		 object_id[128];
 	uint32_t	 uptime_cs;
+	bool		 aggregates_up;			/* mib_lag_look() */
 	/* VLAN contexts */
 	bool		 forced;
 	uint16_t	 context;			/* of what is put now */
@@ -104,6 +106,8 @@ bool	ip_of_ids(const uint32_t *ids, size_t n, struct ip *out);
 struct row *row_add(struct tables *t, enum row_kind kind);
 
 bool	if_exists(const struct tables *t, uint32_t if_index);
+/* Borrowed until the next row_add(); NULL: no such interface. */
+const struct row_iface *if_row(const struct tables *t, uint32_t if_index);
 /* 0: none, or more than one interface has it. */
 uint32_t if_by_name(const struct tables *t, const uint8_t *p, size_t n);
 uint32_t if_by_descr(const struct tables *t, const uint8_t *p, size_t n);
@@ -119,9 +123,14 @@ bool	step_failed(const struct tables *t, const char *name);
 bool	wanted_vlan_list(const void *tables);
 bool	wanted_contexts(const void *tables);
 bool	wanted_context_ports(const void *tables);
+bool	wanted_lag(const void *tables);
+bool	wanted_if_stack(const void *tables);
+/* When the interfaces are read: whether there are aggregates that could have members. */
+void	mib_lag_look(struct tables *t);
 
 void	mib_system_join(struct tables *t);
 void	mib_if_join(struct tables *t);
+void	mib_lag_join(struct tables *t);		/* after mib_if_join() */
 void	mib_vlan_join(struct tables *t);
 void	mib_bridge_join(struct tables *t);	/* after mib_if_join() */
 void	mib_lldp_join(struct tables *t);	/* after mib_bridge_join() */
