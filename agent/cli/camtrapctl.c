@@ -134,6 +134,14 @@ cmd_find(struct ctl *c, int argc, char **argv)
 	return cmd_simple(c, argc, argv);
 }
 
+static int
+cmd_poll(struct ctl *c, int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--all") == 0)
+		return ask_and_print(c, json_pack("{s:s, s:b}", "command", "poll", "all", 1));
+	return cmd_simple(c, argc, argv);
+}
+
 /* ---- events, page by page */
 
 struct events {
@@ -300,7 +308,7 @@ static const struct command commands[] = {
 	{ "device", "ID", "everything about one restricted device", cmd_device, 1, 1, true },
 	{ "find", "TEXT | --all", "any station by MAC, part of a MAC, IP address or maker", cmd_find, 1, 1, true },
 	{ "events", "[--follow] " FILTERS, "the event log", cmd_filtered, 0, 0, true },
-	{ "poll", "SWITCH", "poll now and wait for the result", cmd_simple, 1, 1, true },
+	{ "poll", "SWITCH|--all", "poll now and wait for the result", cmd_poll, 1, 1, true },
 	{ "test", "RECEIVER", "send a test notification and wait for its acknowledgement", cmd_simple, 1, 1, true },
 	{ "probe", PROBE_ARGUMENTS, "one poll of one switch, explained; no daemon needed", run_probe, 0, 0, false },
 	{ "classify", CLASSIFY_ARGUMENTS, "what would be said of such a device; no daemon needed", run_classify, 0, 0, false },

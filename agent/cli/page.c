@@ -438,8 +438,17 @@ page_station(const json_t *s)
 void
 page_poll(const json_t *doc)
 {
-	line_of("switch", doc, "%{switch}");
-	line_of("state", doc, "%{state}");
+	const json_t *states = json_object_get(doc, "states"), *count;
+	const char *state;
+
+	if (states != NULL) {
+		line_of("switches", doc, "%{switches}");
+		json_object_foreach((json_t *)states, state, count)
+			linef(state, "%lld", (long long)json_integer_value(count));
+	} else {
+		line_of("switch", doc, "%{switch}");
+		line_of("state", doc, "%{state}");
+	}
 	line_of("took", doc, "%{milliseconds} ms, %{rows} FDB rows");
 	if (has(doc, "why"))
 		line_of("why", doc, "%{why}");

@@ -187,8 +187,14 @@ status_of(const char *command, const json_t *doc)
 			return EXIT_DONE;
 		return str_eq(result, "refused") ? EXIT_REFUSED : EXIT_PARTIAL;
 	}
-	if (strcmp(command, "poll") == 0)
+	if (strcmp(command, "poll") == 0) {
+		const json_t *states = json_object_get(doc, "states");
+
+		if (states != NULL)
+			return json_integer_value(json_object_get(states, "ok")) == json_integer_value(json_object_get(doc, "switches")) ?
+			    EXIT_DONE : EXIT_PARTIAL;
 		return str_eq(state, "ok") ? EXIT_DONE : EXIT_PARTIAL;
+	}
 	return EXIT_DONE;
 }
 

@@ -43,6 +43,15 @@ answer_error(struct engine *e, uint32_t id, const char *what, const char *name)
 /* ---- orders that take time */
 
 static void
+waiting_done(struct waiting **p)
+{
+	struct waiting *w = *p;
+
+	*p = w->next;
+	free(w);
+}
+
+static void
 wait_for(struct engine *e, const struct msg_query *q, int64_t ms, uint64_t key, const char *event_id, struct moment now)
 {
 	struct waiting *w = calloc(1, sizeof *w);
@@ -79,6 +88,44 @@ answer_test(struct engine *e, const struct msg_query *q, struct moment now)
 	answer_error(e, q->id, "no such receiver", q->argument);
 }
 
+/* Each switch that has not been polled for the order yet is marked with its query. */
+static void
+answer_poll_all(struct engine *e, const struct msg_query *q, struct moment now)
+{
+	for (const struct waiting *w = e->waiting; w != NULL; w = w->next)
+		if (w->left > 0) {
+			answer_error(e, q->id, "every switch is being polled already", NULL);
+			return;
+		}
+	wait_for(e, q, POLL_MS, 0, "", now);
+	if (e->waiting == NULL || e->waiting->query.id != q->id)
+		return;
+	e->waiting->left = e->net.n_switches;
+	for (size_t i = 0; i < e->net.n_switches; i++)
+		e->net.switches[i]->awaited = q->id;
+	if (e->waiting->left > 0)
+		e->ops->poll_now(e->arg, 0);
+}
+
+/* What came of it; of those that have not been polled in time the state is an old one. */
+static json_t *
+polled_all_json(const struct engine *e, const struct waiting *w, struct moment now)
+{
+	json_t *states = json_object(), *doc;
+	json_int_t rows = 0;
+
+	for (size_t i = 0; i < e->net.n_switches; i++) {
+		const struct sw *sw = e->net.switches[i];
+		const char *word = sw->awaited == w->query.id ? "waiting" : switch_state_word(sw->state);
+
+		json_object_set_new(states, word, json_integer(json_integer_value(json_object_get(states, word)) + 1));
+		rows += sw->fdb_rows;
+	}
+	doc = json_pack("{s:i, s:I, s:o, s:I, s:I}", "version", 1, "switches", (json_int_t)e->net.n_switches, "states", states, "rows", rows,
+	    "milliseconds", (json_int_t)mono_since(w->asked, now.mono));
+	return doc;
+}
+
 void
 answer_query(struct engine *e, const struct msg_query *q, struct moment now)
 {
@@ -92,6 +139,8 @@ answer_query(struct engine *e, const struct msg_query *q, struct moment now)
 		answer_find(e, q);
 	} else if (strcmp(q->command, "test") == 0) {
 		answer_test(e, q, now);
+	} else if (strcmp(q->command, "poll") == 0 && q->all) {
+		answer_poll_all(e, q, now);
 	} else if (strcmp(q->command, "poll") == 0) {
 		if ((sw = net_switch_named(&e->net, q->argument)) == NULL) {
 			answer_error(e, q->id, "no such switch", q->argument);
@@ -104,18 +153,27 @@ answer_query(struct engine *e, const struct msg_query *q, struct moment now)
 	}
 }
 
+/* One more of an order to poll every switch. */
 static void
-waiting_done(struct waiting **p)
+polled_one_of_all(struct engine *e, struct sw *sw, struct wall started, struct moment now)
 {
-	struct waiting *w = *p;
-
-	*p = w->next;
-	free(w);
+	for (struct waiting **p = &e->waiting; *p != NULL; p = &(*p)->next) {
+		if ((*p)->left == 0 || (*p)->query.id != sw->awaited || started.us < (*p)->asked_wall.us)
+			continue;
+		sw->awaited = 0;
+		if (--(*p)->left > 0)
+			return;
+		answer_send(e, (*p)->query.id, polled_all_json(e, *p, now));
+		waiting_done(p);
+		return;
+	}
 }
 
 void
-answer_polled(struct engine *e, const struct sw *sw, struct wall started, struct moment now)
+answer_polled(struct engine *e, struct sw *sw, struct wall started, struct moment now)
 {
+	if (sw->awaited != 0)
+		polled_one_of_all(e, sw, started, now);
 	for (struct waiting **p = &e->waiting; *p != NULL;) {
 		if ((*p)->key != sw->key || started.us < (*p)->asked_wall.us) {
 			p = &(*p)->next;
@@ -162,6 +220,8 @@ answer_tick(struct engine *e, struct moment now)
 		if ((*p)->event_id[0] != '\0')
 			answer_send(e, (*p)->query.id, json_pack("{s:i, s:s, s:s, s:i, s:s}", "version", 1, "receiver",
 			    (*p)->query.argument, "result", "timed out", "milliseconds", TEST_MS, "eventId", (*p)->event_id));
+		else if ((*p)->left > 0)
+			answer_send(e, (*p)->query.id, polled_all_json(e, *p, now));
 		else
 			answer_error(e, (*p)->query.id, "no poll ended in time for", (*p)->query.argument);
 		waiting_done(p);

@@ -39,7 +39,8 @@ struct incoming;			/* a report on its way (reports.c) */
 struct waiting {
 	struct waiting	*next;
 	struct msg_query query;
-	uint64_t	 key;		/* poll: the switch */
+	uint64_t	 key;		/* poll: the switch; 0: every one */
+	size_t		 left;		/* poll of every one: reports still to come */
 	char		 event_id[ULID_TEXT];	/* test */
 	struct mono	 until, asked;
 	struct wall	 asked_wall;	/* a poll that began before the order is not the one ordered */
@@ -194,7 +195,7 @@ void		 reports_free(struct engine *e);	/* those that have not ended */
 /* answer.c */
 void		 answer_query(struct engine *e, const struct msg_query *q, struct moment now);	/* engine_query() */
 /* Whoever waits for a poll of `sw`, and began to wait before this one began, is answered. */
-void		 answer_polled(struct engine *e, const struct sw *sw, struct wall started, struct moment now);
+void		 answer_polled(struct engine *e, struct sw *sw, struct wall started, struct moment now);
 /* Whoever waits for the delivery of this event is answered. */
 void		 answer_delivered(struct engine *e, const char *event_id, const struct msg_delivered *m, struct moment now);
 /* Those who have waited for too long, and listings. Milliseconds until the next. */

@@ -15,7 +15,7 @@ struct engine;				/* opaque */
 struct moment { struct mono mono; struct wall wall; };
 
 struct engine_ops {
-	void	(*poll_now)(void *arg, uint64_t key);		/* this switch, as soon as possible */
+	void	(*poll_now)(void *arg, uint64_t key);		/* this switch, as soon as possible; 0: every one */
 	void	(*resync)(void *arg, uint64_t key);
 	void	(*deliver)(void *arg, const struct msg_deliver *m);	/* one try; the answer is engine_delivered() */
 	void	(*random)(void *arg, uint8_t *out, size_t n);

@@ -78,17 +78,23 @@ tick_soon(void)
 	arm(1);
 }
 
-static void
-poller_say(uint64_t key, uint16_t type)
+static unsigned
+loop_poller_of(uint64_t key)
 {
-	struct chan *c = loop.pollers > 0 ? loop.peer[key % loop.pollers].chan : NULL;
+	return loop.pollers > 0 ? (unsigned)(key % loop.pollers) : 0;
+}
+
+static void
+poller_say(unsigned poller, uint64_t key, uint16_t type)
+{
+	struct chan *c = loop.pollers > 0 ? loop.peer[poller].chan : NULL;
 	struct buf b = { 0 };
 
 	if (c == NULL)
 		return;			/* a poller that comes back sends snapshots anyway */
 	put_u64(&b, key);
 	if (chan_put(c, type, &b) < 0)
-		log_warnx("poller %u does not read; a request for a poll was dropped", (unsigned)(key % loop.pollers));
+		log_warnx("poller %u does not read; a request for a poll was dropped", poller);
 	buf_free(&b);
 }
 
@@ -96,14 +102,17 @@ static void
 out_poll_now(void *arg, uint64_t key)
 {
 	(void)arg;
-	poller_say(key, MSG_POLL_NOW);
+	if (key != 0)
+		poller_say(loop_poller_of(key), key, MSG_POLL_NOW);
+	for (unsigned i = 0; key == 0 && i < loop.pollers; i++)
+		poller_say(i, 0, MSG_POLL_NOW);
 }
 
 static void
 out_resync(void *arg, uint64_t key)
 {
 	(void)arg;
-	poller_say(key, MSG_RESYNC);
+	poller_say(loop_poller_of(key), key, MSG_RESYNC);
 }
 
 static void

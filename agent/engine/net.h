@@ -77,6 +77,7 @@ struct sw {
 	char		 error[160], credential[NAME_MAX_OCTETS];
 	bool		 dirty, state_dirty, table_dirty;	/* to be written: when it was polled, how that went, what it said */
 	size_t		 part;			/* uplink.c: switches of the same part have known ways to each other, both ways */
+	uint32_t	 awaited;		/* by the order of this query that has every switch polled; 0: none */
 	bool		 polled_owed, polled_complete;	/* a poll whose absences are not judged yet; a complete one is among them */
 	bool		 doubted, doubt_asked;	/* a port of it or of another waits for its next complete poll (uplink.c) */
 	uint64_t	 baseline_order;	/* detect.c: after which findings its baseline was taken; 0: in an earlier run */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/num.h"
 #include "poller/contexts.h"
@@ -42,6 +43,8 @@ struct poll {
 	const struct context		*context;	/* being asked; NULL: the default one */
 	bool				 forced, context_answered;
 	struct vlan_set			 forced_vlans;
+	uint64_t			 seed, expected;	/* of tables_sum(); expected 0: none */
+	bool				 same;
 	struct mono			 begun;
 	struct wall			 started;
 	struct snmp_budget		 budget;	/* of the poll, over all peers */
@@ -60,6 +63,7 @@ poll_new(struct snmp *s, const struct conf *conf, const struct conf_switch *sw, 
 		return NULL;
 	*p = (struct poll){ .s = s, .conf = conf, .sw = sw, .done = done, .arg = arg, .works = -1 };
 	p->n = sw->credentials.n < CREDENTIALS_MAX ? sw->credentials.n : CREDENTIALS_MAX;
+	(void)!getrandom(&p->seed, sizeof p->seed, GRND_NONBLOCK);	/* a known seed is worse, but no failure */
 	return p;
 }
 
@@ -88,6 +92,12 @@ poll_vlans(struct poll *p, const struct vlan_set *vlans)
 	assert(p->phase == POLL_IDLE);
 	p->forced = true;
 	p->forced_vlans = *vlans;
+}
+
+void
+poll_expect(struct poll *p, uint64_t sum)
+{
+	p->expected = sum;
 }
 
 uint16_t
@@ -141,7 +151,7 @@ max_rows(const struct poll *p)
 static void
 poll_end(struct poll *p, enum switch_state state, struct tables *t)
 {
-	struct poll_result r = { .tables = t, .dropped = t == NULL && p->no_memory, .state = state, .started = p->started,
+	struct poll_result r = { .tables = t, .same = p->same, .dropped = t == NULL && p->no_memory, .state = state, .started = p->started,
 		.finished = wall_now(), .requests = p->budget.requests, .timeouts = p->budget.timeouts };
 
 	assert(p->phase != POLL_IDLE);
@@ -192,10 +202,11 @@ close_done(void *arg, enum snmp_result r)
 		tables_distrust(p->tables);	/* a restart cannot be ruled out */
 		p->partial = true;
 	}
-	if (tables_join(p->tables) < 0) {
+	p->same = !p->partial && p->expected != 0 && tables_sum(p->tables) == p->expected;
+	if (!p->same && tables_join(p->tables) < 0) {
 		because(p, "poll", "out of memory");
 		p->partial = true;
-	} else if (!p->partial && tables_complete(p->tables) != ROW_ALL) {
+	} else if (!p->same && !p->partial && tables_complete(p->tables) != ROW_ALL) {
 		because(p, "tables", "more rows or octets than are kept");
 		p->partial = true;
 	}
@@ -423,6 +434,7 @@ probe_done(void *arg, enum snmp_result r)
 		poll_end(p, SWITCH_UNREACHABLE, NULL);
 		return;
 	}
+	tables_seed(p->tables, p->seed);
 	if (p->forced)
 		tables_force_vlans(p->tables);
 	p->phase = POLL_STEPS;
@@ -461,7 +473,7 @@ begin(struct poll *p, enum phase phase)
 		if ((int)i != p->works)
 			p->order[n++] = i;
 	p->phase = phase;
-	p->denied = p->partial = p->has_uptime = p->seen_uptime = p->no_memory = false;
+	p->same = p->denied = p->partial = p->has_uptime = p->seen_uptime = p->no_memory = false;
 	p->uptime_cs = p->seen_uptime_cs = 0;
 	p->step = p->lost = 0;
 	p->context = NULL;

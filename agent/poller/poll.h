@@ -11,6 +11,7 @@ struct poll;				/* opaque: lives as long as the switch is configured */
 
 struct poll_result {
 	struct tables	*tables;	/* joined; the callee owns it; NULL when the switch did not answer at all */
+	bool		 same;		/* of poll_expect(): tables is not joined, its rows are those of that poll */
 	bool		 dropped;	/* given up for want of memory before anything was known: says nothing about the switch */
 	enum switch_state state;	/* OK, INCOMPLETE, UNREACHABLE or AUTH_FAILED */
 	const char	*credential;	/* name; borrowed; NULL none worked */
@@ -32,6 +33,8 @@ void		 poll_vlans(struct poll *p, const struct vlan_set *vlans);
 /* The whole of poll_steps[], in at most poll_interval and max_rows / 10 + 200 requests (threat-model.md P1, P2): what is not
  * read by then is incomplete, with the reason. */
 void		 poll_start(struct poll *p);
+/* From now on a poll with this tables_sum() that reached the end of every table is not joined once more; 0: none. */
+void		 poll_expect(struct poll *p, uint64_t sum);
 /* Dead switch: one GET of sysUpTime, one datagram; ends in state OK or UNREACHABLE without tables. */
 void		 poll_ping(struct poll *p);
 /* True while it waits for a first answer, after a time-out or in a ping: most likely the switch is dead. */

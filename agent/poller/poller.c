@@ -21,8 +21,9 @@
 enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000 };
 
 enum lane { LANE_LIVE, LANE_SILENT, LANE_N };
-/* The slots of each lane, and how many polls start in a tick: neither the switches nor we get all at once. */
-static const struct { unsigned slots, per_tick; } lanes[LANE_N] = { { 500, 64 }, { 500, 32 } };
+/* The slots of each lane, and how many polls start at once: neither the switches nor we get all of them. A poll of a live switch takes
+ * a fraction of a second and 100 KB. */
+static const struct { unsigned slots, per_tick; } lanes[LANE_N] = { { 128, 64 }, { 500, 32 } };
 
 struct conf_ref { struct conf *conf; size_t users; };
 struct sw {
@@ -45,7 +46,7 @@ TAILQ_HEAD(line, sw);
 
 static struct poller {
 	struct event_base	*base;
-	struct event		*tick;
+	struct event		*tick, *start;
 	struct snmp		*snmp;
 	struct chan		*engine;
 	struct line		 all, queue[LANE_N], running;
@@ -53,7 +54,7 @@ static struct poller {
 	size_t			 n_buckets;
 	uint64_t		 epoch, dropped;
 	unsigned		 n_running;
-	bool			 unreported, configured;
+	bool			 unreported, configured, starting;
 	struct mono		 counters_at, said_at;
 	struct snmp_counters	 told;
 } poller;
@@ -206,11 +207,19 @@ head_set(struct sw *w, const struct poll_result *r, bool ping)
 	h->finished = r->finished;
 	h->requests = r->requests;
 	h->timeouts = r->timeouts;
-	h->complete = r->tables != NULL ? (uint8_t)tables_complete(r->tables) : 0;
 	h->uptime_cs = r->tables != NULL ? tables_uptime_cs(r->tables) : 0;
-	h->dropped_rows = r->tables != NULL ? tables_dropped(r->tables) : 0;
+	h->complete = r->same ? ROW_ALL : r->tables != NULL ? (uint8_t)tables_complete(r->tables) : 0;
+	if (r->tables != NULL && !r->same)
+		h->dropped_rows = tables_dropped(r->tables);	/* else it is that of the rows we have */
 	snprintf(h->credential, sizeof h->credential, "%s", r->credential != NULL ? r->credential : "");
 	snprintf(h->error, sizeof h->error, "%s", r->error != NULL ? r->error : "");
+}
+
+/* Rows that were taken from a poll that reached the end of every table need not be made again of the same objects. */
+static void
+expect(struct sw *w, const struct tables *t)
+{
+	poll_expect(w->poll, tables_complete(t) == ROW_ALL ? tables_sum(t) : 0);
 }
 
 /* false: out of memory; what was known stays, and nothing of it is newly confirmed. */
@@ -232,7 +241,17 @@ rows_take(struct sw *w, const struct tables *t)
 	report(w, &now);
 	rowset_free(&w->last);
 	w->last = now;
+	expect(w, t);
 	return true;
+}
+
+/* A slot is free, or somebody waits for one: not from inside a poll that ends. */
+static void
+start_soon(void)
+{
+	if (!poller.starting)
+		event_active(poller.start, EV_TIMEOUT, 0);
+	poller.starting = true;
 }
 
 static void
@@ -257,10 +276,11 @@ poll_done(void *arg, const struct poll_result *r)
 	w->pings = ping ? w->pings + 1 : 0;
 	head_set(w, r, ping);
 	w->known = true;
-	if (r->tables == NULL || !rows_take(w, r->tables))
+	if (r->tables == NULL || r->same || !rows_take(w, r->tables))
 		report(w, &w->last);
 	tables_free(r->tables);
 	schedule(w);
+	start_soon();
 }
 
 static void
@@ -294,6 +314,15 @@ start_queued(void)
 				break;
 			sw_start(w);
 		}
+}
+
+static void
+start_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+	poller.starting = false;
+	if (poller.engine != NULL && !chan_busy(poller.engine))
+		start_queued();
 }
 
 static void
@@ -345,6 +374,19 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	start_queued();
 }
 
+/* `ordered`: an order is worth more than one datagram. */
+static void
+sw_soon(struct sw *w, bool ordered)
+{
+	if (w->place == SW_RUNS) {
+		w->again = true;
+		return;
+	}
+	w->ping = w->ping && !ordered;
+	if (w->place == SW_WAITS)
+		sw_queue(w);
+}
+
 static void
 engine_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, int fd)
 {
@@ -354,19 +396,18 @@ engine_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, in
 	(void)arg, (void)c;
 	if (fd >= 0)
 		close(fd);
-	if (w == NULL || (type != MSG_RESYNC && type != MSG_POLL_NOW))
+	if (body->bad || (type != MSG_RESYNC && type != MSG_POLL_NOW))
 		return;
-	if (type == MSG_RESYNC) {
+	if (type == MSG_RESYNC && w != NULL) {
 		w->reported = false;
 		poller.unreported = true;
 	}
-	if (w->place == SW_RUNS) {
-		w->again = true;
-		return;
-	}
-	w->ping = w->ping && type == MSG_RESYNC;	/* an order is worth more than one datagram */
-	if (w->place == SW_WAITS)
-		sw_queue(w);
+	if (w != NULL)
+		sw_soon(w, type == MSG_POLL_NOW);
+	else if (key == 0 && type == MSG_POLL_NOW)
+		TAILQ_FOREACH(w, &poller.all, all)
+			sw_soon(w, true);
+	start_soon();
 }
 
 static void
@@ -567,6 +608,7 @@ poller_main(unsigned index)
 	poller.counters_at = poller.said_at = mono_now();
 	if ((poller.base = event_base_new()) == NULL || (poller.snmp = snmp_new(poller.base)) == NULL ||
 	    (poller.tick = event_new(poller.base, -1, 0, tick_cb, NULL)) == NULL ||
+	    (poller.start = event_new(poller.base, -1, 0, start_cb, NULL)) == NULL ||
 	    getrandom(&poller.epoch, sizeof poller.epoch, 0) != (ssize_t)sizeof poller.epoch)
 		fatal("the poller cannot start");
 	if (event_add(poller.tick, &tv) < 0)

@@ -81,11 +81,13 @@ report_put(struct chan *c, const struct msg_report *m, const struct rowset *befo
 
 	msg_report_encode(&b, m);
 	p.rc = chan_put(c, MSG_REPORT_BEGIN, &b);
-	rowset_diff(m->snapshot ? &none : before, after, ROW_ALL, row_removed, row_added, &p);
-	p.pass = true;
-	part_send(&p);
-	rowset_diff(m->snapshot ? &none : before, after, ROW_ALL, row_removed, row_added, &p);
-	part_send(&p);
+	if (m->snapshot || before != after) {
+		rowset_diff(m->snapshot ? &none : before, after, ROW_ALL, row_removed, row_added, &p);
+		p.pass = true;
+		part_send(&p);
+		rowset_diff(m->snapshot ? &none : before, after, ROW_ALL, row_removed, row_added, &p);
+		part_send(&p);
+	}
 	buf_clear(&b);
 	put_u64(&b, m->key);
 	if (p.rc == 0)

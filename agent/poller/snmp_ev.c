@@ -1,6 +1,6 @@
-/* agent/poller/snmp_ev.c: Net-SNMP on libevent: one socket per address family, one library session per peer on a transport of
- * our own, replies sorted by where they come from, adaptive time-outs. Nothing here blocks. The library's callbacks only take
- * notes; what follows from them happens in finish_cb(), outside of the library. */
+/* agent/poller/snmp_ev.c: SNMP on libevent: one socket per address family, replies sorted by where they come from, adaptive
+ * time-outs. Nothing here blocks. v1 and v2c are written and read by snmp_message.c; a v3 peer has a session of Net-SNMP on a
+ * transport of our own, whose callbacks only take notes: what follows from them happens in finish_cb(), outside of the library. */
 #include <net-snmp/net-snmp-config.h>
 #include <net-snmp/net-snmp-includes.h>
 #include <net-snmp/library/large_fd_set.h>
@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,6 +32,8 @@
 #define RTO_FIRST_MS 1000
 #define RTO_MIN_MS 500
 #define RTO_MAX_MS 8000
+#define OUT_MAX 64
+#define OUT_OCTETS 8192			/* more than the largest question takes */
 #define LIBRARY_LATE_MS 1000		/* past its time-out the library is not asked any more */
 
 struct rtt { bool known; double srtt, rttvar; };
@@ -42,11 +45,21 @@ struct from {
 	struct ip_port		 at;
 };
 
+/* A datagram that waits for the end of this turn. */
+struct out {
+	struct snmp_peer	*peer;
+	int			 family;	/* which socket */
+	struct iovec		 vec;		/* into `octets` */
+	uint8_t			 octets[OUT_OCTETS];
+};
+
 struct snmp_peer {
 	struct snmp			*s;
 	const struct conf_credential	*cred;
 	struct ip_port			 to;
-	void				*session;
+	struct sockaddr_storage		 to_sa;		/* the same */
+	socklen_t			 to_len;
+	void				*session;	/* v3; NULL: v1 or v2c */
 	struct snmp_usm			 usm;
 	struct from			*from;
 	size_t				 n_from;
@@ -61,17 +74,21 @@ struct snmp_peer {
 struct snmp {
 	struct event_base	*base;
 	int			 fd[2];		/* IPv4, IPv6; -1: none */
-	struct event		*readable[2], *finish;
+	struct event		*readable[2], *finish, *flush;
 	struct ask		*ready, **ready_tail;
 	struct from		*buckets[BUCKETS];
 	struct snmp_keys	*keys;
 	struct snmp_counters	 counters;
 	netsnmp_large_fd_set	 fds;
 	uint8_t			*rx;
+	struct out		*out;		/* OUT_MAX */
+	size_t			 n_out;
+	bool			 gathering;	/* whoever set it will flush */
 };
 
 static struct { const uint8_t *p; size_t n; } current;	/* the datagram t_recv() hands over */
 static uintptr_t serials;
+static uint32_t ids;			/* of requests: begun anywhere, so that nobody off the path can tell the next */
 static struct snmp_peer *at_work;	/* whose session the library works on */
 static bool resent_by_library;		/* v3: it has answered a notInTimeWindows by asking again */
 
@@ -89,19 +106,98 @@ t_recv(netsnmp_transport *t, void *out, int size, void **opaque, int *opaque_len
 	return (int)current.n;
 }
 
-static int
-t_send(netsnmp_transport *t, const void *p, int n, void **opaque, int *opaque_len)
+/* ---- datagrams out: gathered, and given to the system together */
+
+/* What it does not take now is lost like any datagram: the time-out sends it again. */
+static void
+unsent(struct snmp *s, const struct out *o)
 {
-	(void)opaque, (void)opaque_len;
 	static long long last;
 	char text[IP_TEXT];
 
-	/* What the system does not take now is lost like any datagram: the time-out sends it again. */
-	if (sendto(t->sock, p, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL, t->remote, (socklen_t)t->remote_length) < 0 && at_work != NULL) {
-		at_work->s->counters.unsent++;
-		if (log_limit(&last))
-			log_warn("%s: datagram of %d octets not sent", ip_port_text(&at_work->to, 161, text), n);
+	s->counters.unsent++;
+	if (log_limit(&last))
+		log_warn("%s: datagram of %zu octets not sent", ip_port_text(&o->peer->to, 161, text), o->vec.iov_len);
+}
+
+static void
+out_flush(struct snmp *s)
+{
+	struct mmsghdr m[OUT_MAX];
+	size_t at = 0;
+
+	while (at < s->n_out) {
+		size_t n = 0;
+		int sent;
+
+		/* Those of one address family that follow one another. */
+		for (; at + n < s->n_out && s->out[at + n].family == s->out[at].family; n++) {
+			struct out *o = &s->out[at + n];
+
+			m[n].msg_hdr = (struct msghdr){ .msg_name = &o->peer->to_sa, .msg_namelen = o->peer->to_len, .msg_iov = &o->vec, .msg_iovlen = 1 };
+		}
+		sent = sendmmsg(s->fd[s->out[at].family], m, (unsigned)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent <= 0) {
+			unsent(s, &s->out[at]);
+			sent = 1;
+		}
+		at += (size_t)sent;
 	}
+	s->n_out = 0;
+}
+
+static void
+flush_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	out_flush(arg);
+}
+
+/* Where the next datagram to a peer is put; it is sent at the end of this turn of the loop, or when many are gathered. */
+static struct out *
+out_next(struct snmp_peer *p)
+{
+	struct snmp *s = p->s;
+
+	if (s->n_out == OUT_MAX)
+		out_flush(s);
+	if (s->n_out == 0 && !s->gathering)
+		event_active(s->flush, EV_TIMEOUT, 0);
+	s->out[s->n_out].peer = p;
+	s->out[s->n_out].family = p->to.ip.family == 6;
+	return &s->out[s->n_out];
+}
+
+static void
+out_put(struct snmp *s, struct out *o, uint8_t *octets, size_t n)
+{
+	o->vec = (struct iovec){ octets, n };
+	s->n_out++;
+}
+
+/* A peer is no more, or another has its memory: what is meant for it is sent before. */
+static void
+out_leave(const struct snmp_peer *p)
+{
+	for (size_t i = 0; i < p->s->n_out; i++)
+		if (p->s->out[i].peer == p) {
+			out_flush(p->s);
+			return;
+		}
+}
+
+static int
+t_send(netsnmp_transport *t, const void *p, int n, void **opaque, int *opaque_len)
+{
+	struct out *o;
+
+	(void)t, (void)opaque, (void)opaque_len;
+	assert(at_work != NULL);
+	if (n < 0 || (size_t)n > OUT_OCTETS)
+		return -1;
+	o = out_next(at_work);
+	memcpy(o->octets, p, (size_t)n);
+	out_put(at_work->s, o, o->octets, (size_t)n);
 	return n;
 }
 
@@ -110,93 +206,6 @@ t_close(netsnmp_transport *t)
 {
 	t->sock = -1;			/* the descriptor is shared */
 	return 0;
-}
-
-/* ---- a first look at a datagram: version, then community and request-id, or the engine */
-
-struct look {
-	long		 version;
-	const uint8_t	*community, *engine;	/* engine: NULL where it is not plain to see */
-	size_t		 n_community, n_engine;
-	uint8_t		 pdu;
-	long		 reqid;
-};
-
-static bool
-ber_head(const uint8_t **p, const uint8_t *end, uint8_t *tag, size_t *n)
-{
-	if (end - *p < 2)
-		return false;
-	*tag = *(*p)++;
-	*n = *(*p)++;
-	if (*n & 0x80) {
-		unsigned octets = *n & 0x7f;
-
-		if (octets == 0 || octets > 4 || (size_t)(end - *p) < octets)
-			return false;
-		for (*n = 0; octets > 0; octets--)
-			*n = *n << 8 | *(*p)++;
-	}
-	return *n <= (size_t)(end - *p);
-}
-
-static bool
-ber_int(const uint8_t **p, const uint8_t *end, long *out)
-{
-	uint8_t tag;
-	size_t n;
-	unsigned long v;
-
-	if (!ber_head(p, end, &tag, &n) || tag != 0x02 || n == 0 || n > 5)
-		return false;
-	v = (**p & 0x80) ? ~0ul : 0;
-	for (; n > 0; n--)
-		v = v << 8 | *(*p)++;
-	*out = (long)v;
-	return true;
-}
-
-/* msgAuthoritativeEngineID (RFC 3412 6, RFC 3414 2.4), as the library will read it: nothing in front of it is skipped by length. */
-static void
-look_at_engine(const uint8_t *p, const uint8_t *end, struct look *l)
-{
-	const uint8_t *head_end;
-	uint8_t tag;
-	size_t n;
-	long v;
-
-	if (!ber_head(&p, end, &tag, &n) || tag != 0x30)
-		return;
-	head_end = p + n;
-	if (!ber_int(&p, head_end, &v) || !ber_int(&p, head_end, &v) || !ber_head(&p, head_end, &tag, &n) || tag != 0x04)
-		return;
-	p += n;
-	if (!ber_int(&p, head_end, &v) || p != head_end || !ber_head(&p, end, &tag, &n) || tag != 0x04 ||
-	    !ber_head(&p, end, &tag, &n) || tag != 0x30 || !ber_head(&p, end, &tag, &n) || tag != 0x04)
-		return;
-	l->engine = p;
-	l->n_engine = n;
-}
-
-static bool
-look_at(const uint8_t *p, size_t size, struct look *l)
-{
-	const uint8_t *end = p + size;
-	uint8_t tag;
-	size_t n;
-
-	*l = (struct look){ 0 };
-	if (!ber_head(&p, end, &tag, &n) || tag != 0x30 || !ber_int(&p, p + n, &l->version))
-		return false;
-	if (l->version == SNMP_VERSION_3) {
-		look_at_engine(p, end, l);
-		return true;
-	}
-	if (!ber_head(&p, end, &tag, &l->n_community) || tag != 0x04)
-		return false;
-	l->community = p;
-	p += l->n_community;
-	return ber_head(&p, end, &l->pdu, &n) && ber_int(&p, end, &l->reqid);
 }
 
 /* ---- into the library and out of it */
@@ -225,7 +234,6 @@ ask_ready(struct ask *a, enum ask_outcome outcome)
 	struct snmp *s = a->peer->s;
 
 	assert(a->flying && outcome != ASK_OPEN);
-	event_del(a->timer);
 	a->serial = 0;
 	a->outcome = outcome;
 	if (a->ready)
@@ -243,6 +251,13 @@ count_request(struct snmp_peer *p)
 	p->s->counters.requests++;
 	if (p->budget != NULL)
 		p->budget->requests++;
+}
+
+static int32_t
+next_id(void)
+{
+	ids = ids % INT32_MAX + 1;
+	return (int32_t)ids;
 }
 
 /* From inside the library: notes only. A Report comes twice, the second time with its PDU. */
@@ -321,22 +336,26 @@ rtt_sample(struct ask *a)
 		*r = (struct rtt){ true, ms, ms / 2 };
 }
 
+/* The timer of an ask stays set when its answer comes, for the next question mostly needs it at the same time or later. */
 static bool
 arm(struct ask *a, long ms)
 {
 	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+	struct mono rings = mono_add(mono_now(), ms);
 
-	return event_add(a->timer, &tv) == 0;
+	if (a->armed && mono_since(a->rings, rings) >= 0)
+		return true;
+	a->rings = rings;
+	a->armed = event_add(a->timer, &tv) == 0;
+	return a->armed;
 }
 
-/* The library tests "strictly later" in its own time: a second look a little after, when it does not agree yet. */
+/* v3. The library tests "strictly later" in its own time: a second look a little after, when it does not agree yet. */
 static void
-timer_cb(evutil_socket_t fd, short what, void *arg)
+library_timeout(struct ask *a)
 {
-	struct ask *a = arg;
 	struct snmp_peer *p = a->peer;
 
-	(void)fd, (void)what;
 	a->outcome = ASK_OPEN;
 	library_enter(p);
 	snmp_sess_timeout(p->session);
@@ -350,11 +369,29 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 		ask_ready(a, ASK_LOST);
 }
 
+static void
+timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct ask *a = arg;
+	int64_t left = mono_since(mono_now(), a->given_up);
+
+	(void)fd, (void)what;
+	a->armed = false;
+	if (a->serial == 0)
+		return;				/* nothing is waited for */
+	if (left > 0 && arm(a, (long)left + 1))
+		return;				/* it was set for an earlier datagram */
+	if (a->peer->session == NULL)
+		ask_ready(a, ASK_LOST);
+	else
+		library_timeout(a);
+}
+
+/* v3 */
 static netsnmp_pdu *
 pdu_of(struct ask *a)
 {
 	static const int command[] = { SNMP_MSG_GET, SNMP_MSG_GETNEXT, SNMP_MSG_GETBULK };
-	const struct conf_credential *cred = a->peer->cred;
 	netsnmp_pdu *pdu = snmp_pdu_create((int)command[a->probing ? ASK_GET : a->command]);
 
 	if (pdu == NULL)
@@ -380,18 +417,10 @@ pdu_of(struct ask *a)
 		if (snmp_add_null_var(pdu, name, a->oids[i].n) == NULL)
 			goto no_memory;
 	}
-	if (cred->version == SNMP_V3) {
-		if (a->context != NULL) {
-			if ((pdu->contextName = strdup(a->context)) == NULL)
-				goto no_memory;
-			pdu->contextNameLen = strlen(a->context);
-		}
-	} else {
-		const char *c = a->community != NULL ? a->community : cred->community;
-
-		if ((pdu->community = (u_char *)strdup(c)) == NULL)
+	if (a->context != NULL) {
+		if ((pdu->contextName = strdup(a->context)) == NULL)
 			goto no_memory;
-		pdu->community_len = strlen(c);
+		pdu->contextNameLen = strlen(a->context);
 	}
 	return pdu;
 no_memory:
@@ -399,55 +428,79 @@ no_memory:
 	return NULL;
 }
 
+/* v1 and v2c. false: it cannot be written. */
+static bool
+message_send(struct ask *a)
+{
+	static const uint8_t pdu[] = { PDU_GET, PDU_GETNEXT, PDU_GETBULK };
+	const struct conf_credential *cred = a->peer->cred;
+	struct out *o = out_next(a->peer);
+	struct message_question q = { .version = cred->version == SNMP_V1 ? MESSAGE_V1 : MESSAGE_V2C,
+		.community = a->community != NULL ? a->community : cred->community, .pdu = pdu[a->command], .id = next_id(),
+		.repetitions = (int32_t)(a->repetitions > 0 ? a->repetitions : 1), .oids = a->oids, .n = a->n };
+	uint8_t *p = message_write(&q, o->octets, OUT_OCTETS);
+
+	if (p == NULL)
+		return false;
+	a->reqid = q.id;
+	out_put(a->peer->s, o, p, (size_t)(o->octets + OUT_OCTETS - p));
+	return true;
+}
+
+static bool
+library_send(struct ask *a, long ms)
+{
+	struct snmp_peer *p = a->peer;
+	netsnmp_session *ss = snmp_sess_session(p->session);
+	netsnmp_pdu *pdu;
+	int id;
+
+	a->probing = !snmp_usm_has_engine(&p->usm);
+	if ((!a->probing && !snmp_usm_user(&p->usm)) || (pdu = pdu_of(a)) == NULL)
+		return false;
+	ss->timeout = ms * 1000;
+	ss->retries = 0;
+	ss->flags |= SNMP_FLAGS_DONT_PROBE;	/* or it asks for the engine by itself, and waits */
+	library_enter(p);
+	id = snmp_sess_async_send(p->session, pdu, answer_cb, (void *)serials);
+	library_leave(p);
+	if (id == 0)
+		snmp_free_pdu(pdu);
+	return id != 0;
+}
+
 /* One datagram. ASK_OPEN: it is on its way; else why there is none: the budget, or (ASK_UNSENT) the library or our memory. */
 static enum ask_outcome
 ask_send(struct ask *a)
 {
 	struct snmp_peer *p = a->peer;
-	netsnmp_session *ss = snmp_sess_session(p->session);
-	netsnmp_pdu *pdu;
 	int64_t left = INT64_MAX;
 	long ms;
-	int id;
 
 	assert(a->flying && !a->ready && a->n > 0 && a->n <= ASK_OIDS);
+	a->sent = mono_now();
 	if (p->budget != NULL) {
-		left = mono_since(mono_now(), p->budget->until);
+		left = mono_since(a->sent, p->budget->until);
 		if (left <= 0)
 			return ASK_LATE;
 		if (p->budget->requests >= p->budget->max_requests)
 			return ASK_SPENT;
 	}
-	a->probing = p->cred->version == SNMP_V3 && !snmp_usm_has_engine(&p->usm);
-	if (!a->probing && !snmp_usm_user(&p->usm))
-		return ASK_UNSENT;
-	if ((pdu = pdu_of(a)) == NULL)
-		return ASK_UNSENT;
 	a->outcome = ASK_OPEN;
 	a->report = a->report_engine = false;
 	a->errstat = a->errindex = 0;
 	ms = rto_ms(a);
 	ms = left < ms ? (long)left : ms;	/* a try at the end of the time allowed is a short one */
-	ss->timeout = ms * 1000;
-	ss->retries = 0;
-	ss->flags |= SNMP_FLAGS_DONT_PROBE;	/* or it asks for the engine by itself, and waits */
 	a->serial = 0;				/* a callback from inside the call is a failure that the return value tells, too */
 	if (++serials == 0)
 		serials = 1;
-	library_enter(p);
-	id = snmp_sess_async_send(p->session, pdu, answer_cb, (void *)serials);
-	library_leave(p);
-	if (id == 0) {
-		snmp_free_pdu(pdu);
+	if (p->session != NULL ? !library_send(a, ms) : !message_send(a))
 		return ASK_UNSENT;
-	}
 	count_request(p);
+	a->given_up = mono_add(a->sent, ms);
 	if (!arm(a, ms + 1))
 		return ASK_UNSENT;	/* with serial 0: whatever comes is not taken for an answer */
 	a->serial = serials;
-	a->reqid = id;
-	a->sent = mono_now();
-	a->given_up = mono_add(a->sent, ms);
 	return ASK_OPEN;
 }
 
@@ -478,6 +531,7 @@ vars_free(struct ask *a)
 {
 	snmp_free_varbind(a->vars);
 	a->vars = NULL;
+	a->varbinds = a->varbinds_end = NULL;
 }
 
 static void
@@ -536,6 +590,7 @@ finish_cb(evutil_socket_t fd, short what, void *arg)
 	struct snmp *s = arg;
 
 	(void)fd, (void)what;
+	s->gathering = true;
 	for (int i = 0; i < 256 && s->ready != NULL; i++) {	/* then the others get a turn */
 		struct ask *a = s->ready;
 
@@ -547,6 +602,8 @@ finish_cb(evutil_socket_t fd, short what, void *arg)
 	}
 	if (s->ready != NULL)
 		event_active(s->finish, EV_TIMEOUT, 0);
+	s->gathering = false;
+	out_flush(s);
 }
 
 bool
@@ -659,7 +716,7 @@ ask_context(struct ask *a, const char *context)
 }
 
 static bool
-oid_copy(struct ask_oid *out, const oid *from, size_t n)
+oid_copy(struct message_oid *out, const oid *from, size_t n)
 {
 	out->n = 0;
 	if (from == NULL || n > OID_MAX)
@@ -673,21 +730,31 @@ oid_copy(struct ask_oid *out, const oid *from, size_t n)
 	return true;
 }
 
+void
+ask_read(const struct ask *a, struct ask_reader *r)
+{
+	r->at = a->vars;
+	r->m.p = a->varbinds;
+	r->m.end = a->varbinds_end;
+}
+
 bool
 ask_next_varbind(struct ask_reader *r, struct varbind *out)
 {
 	const netsnmp_variable_list *v = r->at;
 
+	if (r->m.p != NULL)
+		return message_next(&r->m, out);
 	if (v == NULL)
 		return false;
 	r->at = v->next_variable;
 	*out = (struct varbind){ .type = v->type };
-	if (!oid_copy(&r->name, v->name, v->name_length)) {
+	if (!oid_copy(&r->m.name, v->name, v->name_length)) {
 		out->type = 0xff;
 		return true;
 	}
-	out->oid = r->name.v;
-	out->oid_len = r->name.n;
+	out->oid = r->m.name.v;
+	out->oid_len = r->m.name.n;
 	switch (v->type) {
 	case VB_INTEGER: case VB_COUNTER: case VB_GAUGE: case VB_TIMETICKS:
 		if (v->val.integer == NULL || v->val_len != sizeof(long))
@@ -713,11 +780,11 @@ ask_next_varbind(struct ask_reader *r, struct varbind *out)
 		}
 		break;
 	case VB_OID:
-		if (!oid_copy(&r->value, v->val.objid, v->val_len / sizeof(oid)))
+		if (!oid_copy(&r->m.value, v->val.objid, v->val_len / sizeof(oid)))
 			out->type = VB_NULL;
 		else {
-			out->value_oid = r->value.v;
-			out->value_oid_len = r->value.n;
+			out->value_oid = r->m.value.v;
+			out->value_oid_len = r->m.value.n;
 		}
 		break;
 	default:
@@ -758,23 +825,23 @@ came_from(const struct sockaddr_storage *ss, struct ip_port *out)
 }
 
 static bool
-is_ours(const struct ask *a, const struct look *l)
+is_ours(const struct ask *a, const struct message_look *l)
 {
-	static const long version[] = { [SNMP_V1] = SNMP_VERSION_1, [SNMP_V2C] = SNMP_VERSION_2c, [SNMP_V3] = SNMP_VERSION_3 };
+	static const long version[] = { [SNMP_V1] = MESSAGE_V1, [SNMP_V2C] = MESSAGE_V2C, [SNMP_V3] = MESSAGE_V3 };
 	const struct conf_credential *cred = a->peer->cred;
 	const char *c = a->community != NULL ? a->community : cred->community;
 
 	if (l->version != version[cred->version])
 		return false;
-	return l->version == SNMP_VERSION_3 ||
-	    (l->pdu == SNMP_MSG_RESPONSE && l->n_community == strlen(c) && memcmp(l->community, c, l->n_community) == 0);
+	return l->version == MESSAGE_V3 ||
+	    (l->pdu == PDU_RESPONSE && l->n_community == strlen(c) && memcmp(l->community, c, l->n_community) == 0);
 }
 
-/* false: the library made nothing of it. */
+/* v3. false: the library made nothing of it. */
 static bool
-hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n, const struct look *l)
+hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n, const struct message_look *l)
 {
-	bool strange = l->version == SNMP_VERSION_3 && !snmp_usm_is_engine(&p->usm, l->engine, l->n_engine), took = false;
+	bool strange = !snmp_usm_is_engine(&p->usm, l->engine, l->n_engine), took = false;
 
 	current.p = datagram;
 	current.n = n;
@@ -794,83 +861,111 @@ hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n, co
 	return took || resent_by_library;
 }
 
+/* v1 and v2c: the answer is taken while the datagram is there. Whatever follows from it may end the peer, too. */
+static void
+take_answer(struct ask *a, const struct message_look *l)
+{
+	a->serial = 0;
+	a->outcome = ASK_ANSWERED;
+	a->errstat = l->error;
+	a->errindex = l->error_index;
+	a->varbinds = l->varbinds;
+	a->varbinds_end = l->end;
+	ask_judge(a);
+}
+
+/* What a datagram is to those who are waited for at its source. */
+struct source { bool asked, matched, used; struct ask *answered; };
+
+/* The asks of one peer: *s learns whether this is of theirs. v3 ones are taken at once, by the library. */
+static void
+source_look(struct source *s, struct snmp_peer *p, int family, const uint8_t *octets, size_t n, const struct message_look *l)
+{
+	bool wanted = false;
+
+	for (struct ask *a = p->asks; a != NULL; a = a->next) {
+		if (a->serial == 0 || a->ready || (l->version != MESSAGE_V3 && l->id != a->reqid))
+			continue;
+		s->matched = true;
+		if (!is_ours(a, l))
+			continue;
+		wanted = true;
+		if (l->version != MESSAGE_V3)
+			s->answered = a;
+	}
+	if (wanted && l->version == MESSAGE_V3)
+		s->used = hand_over(p, family, octets, n, l) || s->used;
+}
+
 static void
 datagram_in(struct snmp *s, int family, const struct sockaddr_storage *ss, const uint8_t *p, size_t n)
 {
 	static long long last;
 	struct ip_port at;
-	struct look l;
-	bool known = false, matched = false, read = false, used = false;
+	struct message_look l;
+	struct source src = { 0 };
+	struct from *bucket;
+	char text[IP_TEXT];
 
 	if (!came_from(ss, &at)) {
 		s->counters.strays++;
 		return;
 	}
-	for (struct from *f = s->buckets[bucket_of(&at)]; f != NULL; f = f->next)
-		known = known || (f->at.port == at.port && ip_eq(&f->at.ip, &at.ip) && f->peer->in_flight > 0);
-	if (!known) {
+	bucket = s->buckets[bucket_of(&at)];
+	for (struct from *f = bucket; f != NULL; f = f->next)
+		src.asked = src.asked || (f->at.port == at.port && ip_eq(&f->at.ip, &at.ip) && f->peer->in_flight > 0);
+	if (!src.asked) {
 		s->counters.strays++;
 		return;
 	}
-	if (!look_at(p, n, &l)) {
+	if (!message_look(p, n, &l)) {
 		s->counters.malformed++;
 		return;
 	}
-	for (struct from *f = s->buckets[bucket_of(&at)]; f != NULL; f = f->next) {
-		bool wanted = false;
-
-		if (f->at.port != at.port || !ip_eq(&f->at.ip, &at.ip))
-			continue;
-		for (struct ask *a = f->peer->asks; a != NULL && !wanted; a = a->next) {
-			if (a->serial == 0 || a->ready || (l.version != SNMP_VERSION_3 && l.reqid != a->reqid))
-				continue;
-			matched = true;
-			wanted = is_ours(a, &l);
-		}
-		if (wanted) {
-			read = true;
-			used = hand_over(f->peer, family, p, n, &l) || used;
-		}
-	}
-	if (used)
-		return;
-	if (read && l.version != SNMP_VERSION_3)
-		s->counters.malformed++;	/* its head is right and the rest is not */
-	else if (matched) {
-		char text[IP_TEXT];
-
+	for (struct from *f = bucket; f != NULL; f = f->next)
+		if (f->at.port == at.port && ip_eq(&f->at.ip, &at.ip))
+			source_look(&src, f->peer, family, p, n, &l);
+	if (src.answered != NULL)
+		take_answer(src.answered, &l);
+	else if (src.matched && !src.used) {
 		s->counters.mismatched++;
 		if (log_limit(&last))
 			log_warnx("%s: reply dropped: another version, community, user or kind than was asked for",
 			    ip_port_text(&at, 161, text));
-	} else
+	} else if (!src.used)
 		s->counters.strays++;
+}
+
+/* Up to BATCH datagrams; fewer: there are no more. */
+static int
+receive(struct snmp *s, int family)
+{
+	struct sockaddr_storage from[BATCH];
+	struct mmsghdr m[BATCH];
+	struct iovec iov[BATCH];
+	int n;
+
+	for (int i = 0; i < BATCH; i++) {
+		iov[i] = (struct iovec){ s->rx + (size_t)i * DATAGRAM, DATAGRAM };
+		m[i].msg_hdr = (struct msghdr){ .msg_name = &from[i], .msg_namelen = sizeof from[i], .msg_iov = &iov[i], .msg_iovlen = 1 };
+	}
+	n = recvmmsg(s->fd[family], m, BATCH, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < n; i++)
+		datagram_in(s, family, &from[i], s->rx + (size_t)i * DATAGRAM, m[i].msg_len);
+	return n;
 }
 
 static void
 readable_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct snmp *s = arg;
-	int family = fd == s->fd[0] ? 0 : 1;
 
 	(void)what;
-	for (int batch = 0; batch < BATCHES_PER_TURN; batch++) {
-		struct sockaddr_storage from[BATCH];
-		struct mmsghdr m[BATCH] = { 0 };
-		struct iovec iov[BATCH];
-		int n;
-
-		for (int i = 0; i < BATCH; i++) {
-			iov[i] = (struct iovec){ s->rx + (size_t)i * DATAGRAM, DATAGRAM };
-			m[i].msg_hdr = (struct msghdr){ .msg_name = &from[i], .msg_namelen = sizeof from[i], .msg_iov = &iov[i], .msg_iovlen = 1 };
-		}
-		if ((n = recvmmsg(fd, m, BATCH, MSG_DONTWAIT, NULL)) <= 0)
-			return;
-		for (int i = 0; i < n; i++)
-			datagram_in(s, family, &from[i], s->rx + (size_t)i * DATAGRAM, m[i].msg_len);
-		if (n < BATCH)
-			return;
-	}
+	s->gathering = true;
+	for (int i = 0; i < BATCHES_PER_TURN && receive(s, fd == s->fd[0] ? 0 : 1) == BATCH; i++)
+		;
+	s->gathering = false;
+	out_flush(s);
 }
 
 /* ---- life */
@@ -927,11 +1022,14 @@ snmp_new(struct event_base *base)
 	netsnmp_large_fd_set_init(&s->fds, FD_SETSIZE);
 	s->rx = malloc((size_t)BATCH * DATAGRAM);
 	s->finish = event_new(base, -1, 0, finish_cb, s);
+	s->flush = event_new(base, -1, 0, flush_cb, s);
+	s->out = malloc(OUT_MAX * sizeof *s->out);
 	for (int i = 0; i < 2; i++)
 		if (s->fd[i] >= 0 && ((s->readable[i] = event_new(base, s->fd[i], EV_READ | EV_PERSIST, readable_cb, s)) == NULL ||
 		    event_add(s->readable[i], NULL) < 0))
 			deaf = true;
-	if (deaf || (s->fd[0] < 0 && s->fd[1] < 0) || s->rx == NULL || s->finish == NULL) {
+	if (deaf || (s->fd[0] < 0 && s->fd[1] < 0) || s->rx == NULL || s->finish == NULL ||
+	    s->flush == NULL || s->out == NULL || getrandom(&ids, sizeof ids, 0) != (ssize_t)sizeof ids) {
 		snmp_free(s);
 		return NULL;
 	}
@@ -951,9 +1049,12 @@ snmp_free(struct snmp *s)
 	}
 	if (s->finish != NULL)
 		event_free(s->finish);
+	if (s->flush != NULL)
+		event_free(s->flush);
 	snmp_keys_free(s->keys);
 	netsnmp_large_fd_set_cleanup(&s->fds);
 	free(s->rx);
+	free(s->out);
 	free(s);
 }
 
@@ -963,33 +1064,68 @@ snmp_counters(const struct snmp *s)
 	return &s->counters;
 }
 
-static netsnmp_transport *
-transport_new(const struct snmp *s, const struct ip_port *to)
+static void
+address_set(struct snmp_peer *p, const struct ip_port *to)
 {
-	netsnmp_transport *t = calloc(1, sizeof *t);
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(to->port) };
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(to->port) };
 	bool v6 = to->ip.family == 6;
 
-	if (t == NULL)
-		return NULL;
 	memcpy(&in.sin_addr, to->ip.b, 4);
 	memcpy(&in6.sin6_addr, to->ip.b, 16);
+	p->to = *to;
+	p->to_len = v6 ? sizeof in6 : sizeof in;
+	memcpy(&p->to_sa, v6 ? (void *)&in6 : (void *)&in, p->to_len);
+}
+
+static netsnmp_transport *
+transport_new(const struct snmp_peer *p)
+{
+	netsnmp_transport *t = calloc(1, sizeof *t);
+	bool v6 = p->to.ip.family == 6;
+
+	if (t == NULL)
+		return NULL;
 	t->domain = v6 ? netsnmp_UDPIPv6Domain : netsnmpUDPDomain;
 	t->domain_length = v6 ? 9 : (int)netsnmpUDPDomain_len;
-	t->sock = s->fd[v6];
+	t->sock = p->s->fd[v6];
 	t->flags = NETSNMP_TRANSPORT_FLAG_OPENED;
 	t->msgMaxSize = 65507;
 	t->f_recv = t_recv;
 	t->f_send = t_send;
 	t->f_close = t_close;
-	t->remote_length = v6 ? (int)sizeof in6 : (int)sizeof in;
-	t->remote = netsnmp_memdup(v6 ? (void *)&in6 : (void *)&in, (size_t)t->remote_length);
-	if (t->remote == NULL) {
+	t->remote_length = (int)p->to_len;
+	if ((t->remote = netsnmp_memdup(&p->to_sa, (size_t)p->to_len)) == NULL) {
 		free(t);
 		return NULL;
 	}
 	return t;
+}
+
+/* A v3 peer's session. NULL: well; else why not, static; "": out of memory. */
+static const char *
+session_open(struct snmp_peer *p)
+{
+	const char *why;
+	netsnmp_session t;
+	netsnmp_transport *transport;
+
+	snmp_sess_init(&t);
+	t.callback = unasked_cb;
+	t.callback_magic = p;
+	t.timeout = RTO_FIRST_MS * 1000;
+	t.retries = 0;
+	t.flags |= SNMP_FLAGS_DONT_PROBE;
+	if ((why = snmp_usm_template(&p->s->keys, &t, p->cred)) != NULL)
+		return why;
+	if ((transport = transport_new(p)) == NULL)
+		why = "";
+	else if ((p->session = snmp_sess_add_ex(&t, transport, NULL, NULL, NULL, NULL, NULL, NULL, NULL)) == NULL)
+		why = "refused by the library";		/* which freed the transport */
+	else
+		p->usm.session = snmp_sess_session(p->session);
+	explicit_bzero(&t, sizeof t);
+	return why;
 }
 
 static void
@@ -1004,69 +1140,49 @@ from_add(struct snmp_peer *p, const struct ip *ip)
 	*bucket = f;
 }
 
+static struct snmp_peer *
+peer_make(struct snmp *s, const struct ip_port *to, size_t n_reply_from, const struct conf_credential *cred)
+{
+	struct snmp_peer *p = calloc(1, sizeof *p);
+
+	if (p == NULL || (p->from = calloc(n_reply_from + 1, sizeof *p->from)) == NULL) {
+		free(p);
+		return NULL;
+	}
+	p->s = s;
+	p->cred = cred;
+	address_set(p, to);
+	p->max_in_flight = 1;
+	p->tries = TRIES;
+	p->habits.varbinds = 20;
+	return p;
+}
+
 struct snmp_peer *
 snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_from, size_t n_reply_from,
     const struct conf_credential *cred, const char **why)
 {
-	netsnmp_session t;
-	netsnmp_transport *transport;
 	struct snmp_peer *p;
-	char empty[] = "";
 
 	*why = NULL;
-	if ((to->ip.family != 4 && to->ip.family != 6) || s->fd[to->ip.family == 6] < 0) {
+	if ((to->ip.family != 4 && to->ip.family != 6) || s->fd[to->ip.family == 6] < 0)
 		*why = "no socket of this address family";
-		return NULL;
-	}
-	if (to->ip.family == 6 && to->ip.b[0] == 0xfe && (to->ip.b[1] & 0xc0) == 0x80) {
+	else if (to->ip.family == 6 && to->ip.b[0] == 0xfe && (to->ip.b[1] & 0xc0) == 0x80)
 		*why = "a link-local address names no interface: use a global one";
-		return NULL;
-	}
-	if (cred->version == SNMP_V3 ? cred->user == NULL : cred->community == NULL) {
+	else if (cred->version == SNMP_V3 ? cred->user == NULL : cred->community == NULL)
 		*why = "no user or community";
+	if (*why != NULL || (p = peer_make(s, to, n_reply_from, cred)) == NULL)
 		return NULL;
-	}
-	snmp_sess_init(&t);
-	t.callback = unasked_cb;
-	t.timeout = RTO_FIRST_MS * 1000;
-	t.retries = 0;
-	t.flags |= SNMP_FLAGS_DONT_PROBE;
-	if (cred->version == SNMP_V3) {
-		if ((*why = snmp_usm_template(&s->keys, &t, cred)) != NULL)
-			return NULL;
-	} else {
-		t.version = cred->version == SNMP_V1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
-		t.community = (u_char *)(cred->community != NULL ? cred->community : empty);
-		t.community_len = strlen((char *)t.community);
-	}
-	if ((p = calloc(1, sizeof *p)) == NULL)
-		return NULL;
-	t.callback_magic = p;
-	p->s = s;
-	p->cred = cred;
-	p->to = *to;
-	p->max_in_flight = 1;
-	p->tries = TRIES;
-	p->habits.varbinds = 20;
-	p->from = calloc(n_reply_from + 1, sizeof *p->from);
-	transport = transport_new(s, to);
-	if (p->from == NULL || transport == NULL || (p->session = snmp_sess_add_ex(&t, transport, NULL, NULL, NULL, NULL, NULL, NULL, NULL)) == NULL) {
-		if (p->from != NULL && transport != NULL)
-			*why = "refused by the library";	/* which freed the transport */
-		else
-			netsnmp_transport_free(transport);
-		explicit_bzero(&t, sizeof t);
+	if (cred->version == SNMP_V3 && (*why = session_open(p)) != NULL) {
+		if (**why == '\0')
+			*why = NULL;
 		free(p->from);
 		free(p);
 		return NULL;
 	}
-	explicit_bzero(&t, sizeof t);
-	if (cred->version == SNMP_V3)
-		p->usm.session = snmp_sess_session(p->session);
 	from_add(p, &to->ip);
 	for (size_t i = 0; i < n_reply_from; i++)
 		from_add(p, &reply_from[i]);
-	*why = NULL;
 	return p;
 }
 
@@ -1104,8 +1220,10 @@ snmp_peer_free(struct snmp_peer *p)
 		return;
 	s = p->s;
 	p->closing = true;		/* the library tells of open requests */
+	out_leave(p);
 	snmp_usm_forget(&p->usm);
-	snmp_sess_close(p->session);
+	if (p->session != NULL)
+		snmp_sess_close(p->session);
 	for (struct ask **at = &s->ready; *at != NULL;)
 		if ((*at)->peer == p)
 			*at = (*at)->next_ready;
@@ -1140,7 +1258,7 @@ snmp_result_text(enum snmp_result r)
 
 struct get {
 	struct ask	 ask;		/* first */
-	struct ask_oid	 want[ASK_OIDS];
+	struct message_oid	 want[ASK_OIDS];
 	bool		 told[ASK_OIDS];
 	size_t		 n;
 	bool		 one_by_one;
@@ -1156,7 +1274,7 @@ get_fill(struct get *g)
 	return g->ask.n > 0;
 }
 
-static struct ask_oid *
+static struct message_oid *
 get_find(struct get *g, const uint32_t *v, size_t n)
 {
 	for (size_t i = 0; i < g->n; i++)
@@ -1170,7 +1288,7 @@ get_find(struct get *g, const uint32_t *v, size_t n)
 static void
 get_absent(struct get *g, size_t index)
 {
-	struct ask_oid *w = get_find(g, g->ask.oids[index].v, g->ask.oids[index].n);
+	struct message_oid *w = get_find(g, g->ask.oids[index].v, g->ask.oids[index].n);
 	struct varbind v = { .oid = g->ask.oids[index].v, .oid_len = g->ask.oids[index].n, .type = VB_NO_OBJECT };
 
 	if (w != NULL)
@@ -1181,7 +1299,7 @@ static void
 get_answered(struct ask *a)
 {
 	struct get *g = (struct get *)a;
-	struct ask_reader r = { .at = a->vars };
+	struct ask_reader r;
 	struct varbind v;
 	size_t got = 0;
 
@@ -1199,6 +1317,7 @@ get_answered(struct ask *a)
 			return;
 		}
 	} else {
+		ask_read(a, &r);
 		while (ask_next_varbind(&r, &v))
 			if (v.type != 0xff && get_find(g, v.oid, v.oid_len) != NULL) {
 				got++;
@@ -1240,7 +1359,7 @@ snmp_get(struct snmp_peer *p, const uint32_t *const *oids, const size_t *oid_len
 	g->ask.arg = arg;
 	g->ask.command = ASK_GET;
 	for (g->n = 0; g->n < n && g->n < ASK_OIDS; g->n++) {
-		struct ask_oid *w = &g->want[g->n];
+		struct message_oid *w = &g->want[g->n];
 
 		w->n = oid_lens[g->n] > OID_MAX ? OID_MAX : oid_lens[g->n];
 		memcpy(w->v, oids[g->n], w->n * sizeof *w->v);

@@ -5,12 +5,11 @@
 
 #include "base/clock.h"
 #include "poller/snmp.h"
+#include "poller/snmp_message.h"
 
 enum { ASK_OIDS = 16 };
 enum ask_command { ASK_GET, ASK_NEXT, ASK_BULK };
 enum ask_outcome { ASK_OPEN, ASK_ANSWERED, ASK_LOST, ASK_REFUSED, ASK_LATE, ASK_SPENT, ASK_UNSENT };
-
-struct ask_oid { uint32_t v[OID_MAX]; size_t n; };
 
 /* One question with its resends. Queued at its peer, then in flight, then on the list of what is finished, whose `answered`
  * either asks again (ask_again) or ends it (ask_end). */
@@ -19,19 +18,22 @@ struct ask {
 	struct ask		*next_ready;	/* in the list of finished ones */
 	struct snmp_peer	*peer;
 	struct event		*timer;
-	uintptr_t		 serial;	/* of the last datagram; 0: not in the library's hands */
-	long			 reqid;
+	struct mono		 rings;		/* when the timer does; it may be set for an earlier datagram */
+	bool			 armed;
+	uintptr_t		 serial;	/* of the last datagram; 0: nothing is waited for */
+	long			 reqid;		/* v1, v2c */
 	struct mono		 sent, given_up;	/* the datagram left; its time-out */
 	bool			 flying, ready, probing, reprobed, resynced;
 	unsigned		 timeouts;	/* in a row */
 	enum ask_outcome	 outcome;
 	bool			 report, report_engine;
 	long			 errstat, errindex;
-	void			*vars;		/* netsnmp_variable_list of the answer, owned */
+	void			*vars;		/* v3: netsnmp_variable_list of the answer, owned */
+	const uint8_t		*varbinds, *varbinds_end;	/* v1, v2c: borrowed while `answered` runs */
 	/* the question */
 	enum ask_command	 command;
 	long			 repetitions;
-	struct ask_oid		 oids[ASK_OIDS];
+	struct message_oid		 oids[ASK_OIDS];
 	size_t			 n;
 	char			*community;	/* NULL: the credential's */
 	char			*context;	/* NULL: none */
@@ -62,7 +64,8 @@ enum snmp_version	 ask_version(const struct ask *a);
 /* A v3 context, or what follows the community; NULL or "": none. false: out of memory. */
 bool			 ask_context(struct ask *a, const char *context);
 void			 ask_misbehaved(struct ask *a);	/* counts */
-/* The varbinds of the answer, one by one: *at starts NULL-ed; false at the end. Unusable ones (OID out of range) come as type 0xff. */
-struct ask_reader	{ void *at; struct ask_oid name, value; };
+/* From `answered`: the varbinds of the answer, one by one; false at the end. Unusable ones come as message_next() says. */
+struct ask_reader	{ void *at; struct message_reader m; };
+void			 ask_read(const struct ask *a, struct ask_reader *r);
 bool			 ask_next_varbind(struct ask_reader *r, struct varbind *out);
 #endif

@@ -8,7 +8,7 @@
 enum { VARBINDS_MAX = 40, VARBINDS_MIN = 1, ERR_TOOBIG = 1, ERR_NOSUCHNAME = 2, COLUMNS = 8, REPLY_OCTETS = 1400, HEAD_OCTETS = 120 };
 
 struct column {
-	struct ask_oid	prefix, cursor;
+	struct message_oid	prefix, cursor;
 	uint32_t	rows;
 	bool		ended, broken, retry, retried;
 };
@@ -21,6 +21,15 @@ struct walk {
 	bool		next_only, single, full;
 	bool		unsure;		/* a context that has not answered yet: it may not exist */
 };
+
+/* No more than there is of it: an OID has room for far more numbers than it mostly has. */
+static void
+oid_set(struct message_oid *o, const uint32_t *v, size_t n)
+{
+	assert(n <= OID_MAX);
+	o->n = n;
+	memcpy(o->v, v, n * sizeof *v);
+}
 
 static void
 walk_fill(struct walk *w)
@@ -36,7 +45,7 @@ walk_fill(struct walk *w)
 		if (w->col[i].ended || (one < COLUMNS && i != one) || (w->single && w->ask.n == 1))
 			continue;
 		w->asked[w->ask.n] = i;
-		w->ask.oids[w->ask.n++] = w->col[i].cursor;
+		oid_set(&w->ask.oids[w->ask.n++], w->col[i].cursor.v, w->col[i].cursor.n);
 	}
 	if (fit < limit)
 		limit = fit;
@@ -76,7 +85,7 @@ walk_lost_one(struct ask *a)
 }
 
 static int
-oid_compare(const struct varbind *a, const struct ask_oid *b)
+oid_compare(const struct varbind *a, const struct message_oid *b)
 {
 	for (size_t i = 0; i < a->oid_len && i < b->n; i++)
 		if (a->oid[i] != b->v[i])
@@ -122,9 +131,7 @@ column_take(struct walk *w, struct column *c, const struct varbind *v)
 		w->full = true;
 		return;
 	}
-	assert(v->oid_len <= OID_MAX);
-	c->cursor.n = v->oid_len;
-	memcpy(c->cursor.v, v->oid, v->oid_len * sizeof *v->oid);
+	oid_set(&c->cursor, v->oid, v->oid_len);
 	c->rows++;
 	w->ask.each(w->ask.arg, v);
 }
@@ -133,11 +140,12 @@ column_take(struct walk *w, struct column *c, const struct varbind *v)
 static bool
 walk_take(struct walk *w)
 {
-	struct ask_reader r = { .at = w->ask.vars };
+	struct ask_reader r;
 	struct varbind v;
 	size_t i = 0;
 
 	assert(w->ask.n > 0);
+	ask_read(&w->ask, &r);
 	for (; !w->full && ask_next_varbind(&r, &v); i++) {
 		struct column *c = &w->col[w->asked[i % w->ask.n]];
 
@@ -234,9 +242,8 @@ snmp_walk(struct snmp_peer *p, const struct snmp_walk *spec, snmp_varbind_fn *ea
 	for (; w->n < spec->n && w->n < COLUMNS; w->n++) {
 		struct column *c = &w->col[w->n];
 
-		c->prefix.n = spec->column_lens[w->n] > OID_MAX ? OID_MAX : spec->column_lens[w->n];
-		memcpy(c->prefix.v, spec->columns[w->n], c->prefix.n * sizeof *c->prefix.v);
-		c->cursor = c->prefix;
+		oid_set(&c->prefix, spec->columns[w->n], spec->column_lens[w->n]);
+		oid_set(&c->cursor, spec->columns[w->n], spec->column_lens[w->n]);
 	}
 	walk_fill(w);
 	ask_start(&w->ask);

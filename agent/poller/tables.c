@@ -116,8 +116,8 @@ ids_of(const char *text, uint32_t *out, size_t max)
 	return n;
 }
 
-/* entries[] as numbers, made once: each object that comes is looked for here. */
-static struct { uint32_t ids[COLUMN_IDS]; size_t n; } entry_ids[nitems(entries)];
+/* entries[] as numbers, made once: each object that comes is looked for here. `outer`: the OID of another begins with it. */
+static struct { uint32_t ids[COLUMN_IDS]; size_t n; bool outer; } entry_ids[nitems(entries)];
 
 static void
 entries_read(void)
@@ -126,6 +126,11 @@ entries_read(void)
 		return;
 	for (size_t i = 0; i < nitems(entries); i++)
 		entry_ids[i].n = ids_of(entries[i].oid, entry_ids[i].ids, COLUMN_IDS);
+	for (size_t i = 0; i < nitems(entries); i++)
+		for (size_t k = 0; k < nitems(entries); k++)
+			if (entry_ids[k].n > entry_ids[i].n &&
+			    memcmp(entry_ids[k].ids, entry_ids[i].ids, entry_ids[i].n * sizeof *entry_ids[i].ids) == 0)
+				entry_ids[i].outer = true;
 }
 
 static bool
@@ -254,22 +259,87 @@ room(struct tables *t, void **array, size_t n, size_t *cap, size_t more, size_t 
 	return true;
 }
 
+static bool
+is_of(const struct varbind *v, size_t i)
+{
+	return v->oid_len >= entry_ids[i].n && memcmp(v->oid, entry_ids[i].ids, entry_ids[i].n * sizeof *v->oid) == 0;
+}
+
 /* The entry with the longest matching OID, and the number of its sub-identifiers. */
 static const struct entry *
-entry_of(const struct varbind *v, size_t *n_ids)
+entry_of(struct tables *t, const struct varbind *v, size_t *n_ids)
 {
-	const struct entry *best = NULL;
-
-	*n_ids = 0;
-	for (size_t i = 0; i < nitems(entries); i++) {
-		size_t n = entry_ids[i].n;
-
-		if (n > *n_ids && v->oid_len >= n && memcmp(v->oid, entry_ids[i].ids, n * sizeof *v->oid) == 0) {
-			best = &entries[i];
-			*n_ids = n;
-		}
+	if (t->entry != NULL && is_of(v, (size_t)(t->entry - entries))) {
+		*n_ids = t->n_entry;
+		return t->entry;
 	}
-	return best;
+	t->entry = NULL;
+	t->n_entry = 0;
+	for (size_t i = 0; i < nitems(entries); i++)
+		if (entry_ids[i].n > t->n_entry && is_of(v, i)) {
+			t->entry = &entries[i];
+			t->n_entry = entry_ids[i].n;
+		}
+	*n_ids = t->n_entry;
+	if (t->entry == NULL || !entry_ids[t->entry - entries].outer)
+		return t->entry;
+	{
+		const struct entry *e = t->entry;
+
+		t->entry = NULL;	/* the next object may be of the inner one */
+		return e;
+	}
+}
+
+/* ---- the sum */
+
+static void
+sum_add(struct tables *t, uint64_t v)
+{
+	__uint128_t m = (__uint128_t)(t->sum ^ v) * UINT64_C(0x9fb21c651e98df25) + UINT64_C(0xd6e8feb86659fd93);
+
+	t->sum = (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static void
+sum_octets(struct tables *t, const void *octets, size_t n)
+{
+	const uint8_t *p = octets;
+	uint64_t v;
+
+	sum_add(t, n);
+	for (; n >= sizeof v; n -= sizeof v, p += sizeof v) {
+		memcpy(&v, p, sizeof v);
+		sum_add(t, v);
+	}
+	v = 0;
+	memcpy(&v, p, n);
+	if (n > 0)
+		sum_add(t, v);
+}
+
+static void
+sum_object(struct tables *t, const struct varbind *v)
+{
+	sum_add(t, (uint64_t)v->type << 32 | t->context);
+	sum_octets(t, v->oid, v->oid_len * sizeof *v->oid);
+	sum_add(t, (uint64_t)v->number);
+	if (v->n_octets > 0)
+		sum_octets(t, v->octets, v->n_octets);
+	if (v->value_oid_len > 0)
+		sum_octets(t, v->value_oid, v->value_oid_len * sizeof *v->value_oid);
+}
+
+void
+tables_seed(struct tables *t, uint64_t seed)
+{
+	t->sum = seed;
+}
+
+uint64_t
+tables_sum(const struct tables *t)
+{
+	return t->sum;
 }
 
 static void
@@ -301,7 +371,14 @@ tables_put(struct tables *t, const struct varbind *v)
 
 	if (v->type == VB_NO_OBJECT || v->type == VB_NO_INSTANCE || v->type == VB_END_OF_MIB)
 		return;
-	if (t->joined || v->oid_len > OID_MAX || (e = entry_of(v, &n_ids)) == NULL || v->oid_len < n_ids + 2) {
+	if (t->joined || v->oid_len > OID_MAX) {
+		note_drop(t, "object outside the tables asked for");
+		return;
+	}
+	e = entry_of(t, v, &n_ids);
+	if (e == NULL || e->tab != TAB_SYS || v->oid_len <= n_ids || v->oid[n_ids] != 3)
+		sum_object(t, v);
+	if (e == NULL || v->oid_len < n_ids + 2) {
 		note_drop(t, "object outside the tables asked for");
 		return;
 	}
@@ -372,6 +449,7 @@ tables_step_done(struct tables *t, size_t step, bool ok, const char *why)
 {
 	if (step >= poll_n_steps)
 		return;
+	sum_add(t, step << 1 | ok);
 	if (t->context != 0 && !ok)
 		t->contexts[t->n_contexts - 1].whole = false;
 	if (str_eq(poll_steps[step].name, "ifTable"))

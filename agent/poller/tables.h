@@ -54,6 +54,10 @@ struct tables	*tables_new(uint32_t max_rows);
 void		 tables_free(struct tables *t);	/* NULL is fine */
 /* Takes one object; wrong types and indexes are dropped and counted by reason. */
 void		 tables_put(struct tables *t, const struct varbind *v);
+/* A sum over all that was put and how the steps ended, but for sysUpTime: two polls of one switch with the same sum have the same
+ * rows. `seed`, before the first put, is secret, or a device could choose its texts so that the sum stays. */
+void		 tables_seed(struct tables *t, uint64_t seed);
+uint64_t	 tables_sum(const struct tables *t);
 /* What is put from now on is of this VLAN's context; 0, as at first: of the default one. false: no room for it, it is not to be
  * asked; what is put is of the default context. */
 bool		 tables_context(struct tables *t, uint16_t vlan);

@@ -57,6 +57,9 @@ struct tables {
 	size_t		 start[TAB_N + 1];		/* of each table in cells, after sorting */
 	char		 object_id[128];
 	uint32_t	 uptime_cs;
+	uint64_t	 sum;				/* tables_sum() so far */
+	const struct entry *entry;			/* of the last object: mostly of the next one, too */
+	size_t		 n_entry;
 	bool		 aggregates_up;			/* mib_lag_look() */
 	/* VLAN contexts */
 	bool		 forced;

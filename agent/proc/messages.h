@@ -30,7 +30,7 @@ enum msg_type {
 	MSG_COUNTERS,		/* struct msg_counters, now and then */
 	/* engine -> poller */
 	MSG_RESYNC = 96,	/* u64 key: send a snapshot with the next poll, and poll soon */
-	MSG_POLL_NOW,		/* u64 key */
+	MSG_POLL_NOW,		/* u64 key; 0: of every switch */
 	/* engine -> notify */
 	MSG_DELIVER = 128,	/* struct msg_deliver */
 	MSG_IDENTITY,		/* struct msg_identity: once, first */
