@@ -34,6 +34,8 @@
 #define RTO_MAX_MS 8000
 #define OUT_MAX 64
 #define OUT_OCTETS 8192			/* more than the largest question takes */
+#define PAUSE_MS 2
+#define PAUSE_FROM 4			/* questions in flight */
 #define LIBRARY_LATE_MS 1000		/* past its time-out the library is not asked any more */
 
 struct rtt { bool known; double srtt, rttvar; };
@@ -84,6 +86,12 @@ struct snmp {
 	struct out		*out;		/* OUT_MAX */
 	size_t			 n_out;
 	bool			 gathering;	/* whoever set it will flush */
+	struct event		*pause;
+	bool			 paused;	/* the sockets are looked at when `pause` rings, not when they are readable */
+	size_t			 in_flight;	/* of all peers */
+	struct sockaddr_storage	 from[BATCH];
+	struct mmsghdr		 in[BATCH];
+	struct iovec		 in_vec[BATCH];
 };
 
 static struct { const uint8_t *p; size_t n; } current;	/* the datagram t_recv() hands over */
@@ -520,6 +528,7 @@ peer_pump(struct snmp_peer *p)
 		if (!a->flying) {
 			a->flying = true;
 			p->in_flight++;
+			p->s->in_flight++;
 			ask_go(a);
 		}
 }
@@ -675,6 +684,7 @@ ask_end(struct ask *a, enum snmp_result r)
 			break;
 		}
 	p->in_flight--;
+	p->s->in_flight--;
 	ask_free(a);
 	peer_pump(p);
 	done(arg, r);			/* may free the peer */
@@ -940,19 +950,37 @@ datagram_in(struct snmp *s, int family, const struct sockaddr_storage *ss, const
 static int
 receive(struct snmp *s, int family)
 {
-	struct sockaddr_storage from[BATCH];
-	struct mmsghdr m[BATCH];
-	struct iovec iov[BATCH];
-	int n;
+	int n = recvmmsg(s->fd[family], s->in, BATCH, MSG_DONTWAIT, NULL);
 
-	for (int i = 0; i < BATCH; i++) {
-		iov[i] = (struct iovec){ s->rx + (size_t)i * DATAGRAM, DATAGRAM };
-		m[i].msg_hdr = (struct msghdr){ .msg_name = &from[i], .msg_namelen = sizeof from[i], .msg_iov = &iov[i], .msg_iovlen = 1 };
+	for (int i = 0; i < n; i++) {
+		datagram_in(s, family, &s->from[i], s->rx + (size_t)i * DATAGRAM, s->in[i].msg_len);
+		s->in[i].msg_hdr.msg_namelen = sizeof s->from[i];
 	}
-	n = recvmmsg(s->fd[family], m, BATCH, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < n; i++)
-		datagram_in(s, family, &from[i], s->rx + (size_t)i * DATAGRAM, m[i].msg_len);
 	return n;
+}
+
+static void
+receive_some(struct snmp *s, int family)
+{
+	s->gathering = true;
+	for (int i = 0; i < BATCHES_PER_TURN && receive(s, family) == BATCH; i++)
+		;
+	s->gathering = false;
+	out_flush(s);
+}
+
+/* With several questions in flight their answers are waited for together, a little: to wake up for each one costs more than to read
+ * it. The sockets are then not among what wakes us. */
+static void
+pause_set(struct snmp *s)
+{
+	static const struct timeval tv = { 0, PAUSE_MS * 1000 };
+	bool want = s->in_flight >= PAUSE_FROM && event_add(s->pause, &tv) == 0;
+
+	for (int i = 0; i < 2 && want != s->paused; i++)
+		if (s->readable[i] != NULL && (want ? event_del(s->readable[i]) : event_add(s->readable[i], NULL)) < 0)
+			fatal("the poller cannot wait for its sockets");
+	s->paused = want;
 }
 
 static void
@@ -961,11 +989,20 @@ readable_cb(evutil_socket_t fd, short what, void *arg)
 	struct snmp *s = arg;
 
 	(void)what;
-	s->gathering = true;
-	for (int i = 0; i < BATCHES_PER_TURN && receive(s, fd == s->fd[0] ? 0 : 1) == BATCH; i++)
-		;
-	s->gathering = false;
-	out_flush(s);
+	receive_some(s, fd == s->fd[0] ? 0 : 1);
+	pause_set(s);
+}
+
+static void
+pause_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct snmp *s = arg;
+
+	(void)fd, (void)what;
+	for (int i = 0; i < 2; i++)
+		if (s->fd[i] >= 0)
+			receive_some(s, i);
+	pause_set(s);
 }
 
 /* ---- life */
@@ -1023,13 +1060,19 @@ snmp_new(struct event_base *base)
 	s->rx = malloc((size_t)BATCH * DATAGRAM);
 	s->finish = event_new(base, -1, 0, finish_cb, s);
 	s->flush = event_new(base, -1, 0, flush_cb, s);
+	s->pause = evtimer_new(base, pause_cb, s);
+	for (int i = 0; i < BATCH && s->rx != NULL; i++) {
+		s->in_vec[i] = (struct iovec){ s->rx + (size_t)i * DATAGRAM, DATAGRAM };
+		s->in[i].msg_hdr = (struct msghdr){ .msg_name = &s->from[i], .msg_namelen = sizeof s->from[i], .msg_iov = &s->in_vec[i],
+			.msg_iovlen = 1 };
+	}
 	s->out = malloc(OUT_MAX * sizeof *s->out);
 	for (int i = 0; i < 2; i++)
 		if (s->fd[i] >= 0 && ((s->readable[i] = event_new(base, s->fd[i], EV_READ | EV_PERSIST, readable_cb, s)) == NULL ||
 		    event_add(s->readable[i], NULL) < 0))
 			deaf = true;
 	if (deaf || (s->fd[0] < 0 && s->fd[1] < 0) || s->rx == NULL || s->finish == NULL ||
-	    s->flush == NULL || s->out == NULL || getrandom(&ids, sizeof ids, 0) != (ssize_t)sizeof ids) {
+	    s->flush == NULL || s->pause == NULL || s->out == NULL || getrandom(&ids, sizeof ids, 0) != (ssize_t)sizeof ids) {
 		snmp_free(s);
 		return NULL;
 	}
@@ -1051,6 +1094,8 @@ snmp_free(struct snmp *s)
 		event_free(s->finish);
 	if (s->flush != NULL)
 		event_free(s->flush);
+	if (s->pause != NULL)
+		event_free(s->pause);
 	snmp_keys_free(s->keys);
 	netsnmp_large_fd_set_cleanup(&s->fds);
 	free(s->rx);
@@ -1219,6 +1264,7 @@ snmp_peer_free(struct snmp_peer *p)
 	if (p == NULL)
 		return;
 	s = p->s;
+	s->in_flight -= p->in_flight;
 	p->closing = true;		/* the library tells of open requests */
 	out_leave(p);
 	snmp_usm_forget(&p->usm);
