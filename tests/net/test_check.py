@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from lab import Lab, Trapd, same
+from lab import SOURCE, Lab, Trapd, same
 
 MODES = ('alive', 'present', 'new', 'staleness', 'outbox')
 WORDS = ('OK', 'WARNING', 'CRITICAL', 'UNKNOWN')
@@ -174,6 +174,17 @@ def hanging(lab):
     until(lab, 0, 'is up', 'alive', '--cycles', '10')
 
 
+def examples(lab):
+    """What the manual and README show is what one can type."""
+    typed = re.findall(r'^\.Dl \$ check_camtrapd (.*)$', open(os.path.join(SOURCE, 'doc', 'check_camtrapd.1')).read(), re.M)
+    typed += re.findall(r'^    check_camtrapd ([^#]*)', open(os.path.join(SOURCE, 'README.md')).read(), re.M)
+    assert len(typed) == 9, typed
+    for words in typed:
+        p = run(lab, *words.split(), '--config', lab.conf)
+        assert p.returncode != 3 or 'no such switch' in p.stdout, (words, p.stdout)
+    print(f'ok: {len(typed)} examples')
+
+
 def another_user(lab):
     if os.geteuid() != 0:
         print('not tested here: another user')
@@ -193,7 +204,7 @@ def main():
         no_daemon(lab, 'not started')
         lab.camtrapd()
         lab.wait(lab.swept, 60, 'no first sweep')
-        for part in (content, cameras, lambda x: outbox(x, noc), reload, dead_switches, hanging, another_user):
+        for part in (content, cameras, lambda x: outbox(x, noc), reload, dead_switches, hanging, examples, another_user):
             part(lab)
         lab.processes['camtrapd'].terminate()
         lab.processes['camtrapd'].wait(15)
