@@ -46,7 +46,7 @@ conditions_judge(struct judge *j)
 		result_problem(j->r, CHECK_WARNING, "there is no registry of makers");
 }
 
-/* What is old when the agent has only just begun may be read in a moment. */
+/* What was read by an earlier run, when this one has only just begun, may be read in a moment. */
 static void
 state_judge(struct judge *j, uint64_t up_s, uint64_t limit_s)
 {
@@ -60,7 +60,7 @@ state_judge(struct judge *j, uint64_t up_s, uint64_t limit_s)
 		result_problem(j->r, CHECK_UNKNOWN, "the last poll is in the future: the clock was set back");
 		return;
 	}
-	if (state == CHECK_CRITICAL && up_s <= limit_s)
+	if (state == CHECK_CRITICAL && up_s <= limit_s && (never || s >= up_s))
 		state = CHECK_WARNING;
 	if (never)
 		result_problem(j->r, state > CHECK_WARNING ? state : CHECK_WARNING, "no poll was answered yet");

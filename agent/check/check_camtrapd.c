@@ -43,6 +43,7 @@ leave(enum check_state state, const char *fmt, ...)
 	char text[512];
 	va_list ap;
 
+	alarm(0);
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);

@@ -144,6 +144,7 @@ is_recent(struct judge *j, const json_t *o, const char *path, long long cycle_s)
 	return age_at(j, o, path, &s) && s <= (uint64_t)cycle_s * j->q->cycles;
 }
 
+/* Half an answer shows what is there, and not that nothing else is. */
 static void
 scope_of_switches(struct judge *j, struct scope *s)
 {
@@ -157,8 +158,8 @@ scope_of_switches(struct judge *j, struct scope *s)
 			continue;
 		s->switches++;
 		s->blind += !is_recent(j, sw, "lastComplete", interval_s);
-		s->fresh |= is_recent(j, sw, "lastPoll", interval_s);
 	}
+	s->fresh = s->blind < s->switches;
 }
 
 void
@@ -185,8 +186,8 @@ scope_judge(struct judge *j, struct scope *s)
 	if (s->switches == 0)
 		no_switch(j);
 	else if (!s->fresh)
-		result_problem(j->r, CHECK_UNKNOWN, "what is known is old: no poll was answered for %u poll interval%s", j->q->cycles,
-		    plural(j->q->cycles));
+		result_problem(j->r, CHECK_UNKNOWN, "what is known is old: no poll was %s for %u poll interval%s",
+		    j->d->switches != NULL ? "complete" : "answered", j->q->cycles, plural(j->q->cycles));
 }
 
 void

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from lab import Lab, Trapd, same
+from lab import SOURCE, Lab, Trapd, same
 
 MODES = ('alive', 'present', 'new', 'staleness', 'outbox')
 WORDS = ('OK', 'WARNING', 'CRITICAL', 'UNKNOWN')
@@ -18,6 +18,7 @@ PERFDATA = {'alive': 'processes_down restarts state_age uptime switches', 'prese
             'new': 'new gone', 'staleness': 'stale unreachable auth_failed incomplete never switches oldest',
             'outbox': 'queued oldest receivers_down in_flight delivered timed_out refused expired'}
 RANGE = r'@?((~|-?[\d.]+)?:)?(-?[\d.]+)?'
+PATIENT = ('--cycles', '30')		# where old state is not what is tested: other tests may keep the machine busy
 CAMERA = '44:19:b6:aa:00:01'
 
 
@@ -81,15 +82,15 @@ def no_daemon(lab, why):
 
 def content(lab):
     """Nothing is wrong, and thresholds of one's own."""
-    until(lab, 0, 'last poll', 'alive', '--cycles', '10', seconds=30)
-    until(lab, 0, 'no restricted device is present (6 switches)', 'present', '--cycles', '10')
-    until(lab, 0, 'no new restricted device within 1 d', 'new', '--cycles', '10')
-    until(lab, 0, '6 switches polled completely', 'staleness', '--cycles', '10')
+    until(lab, 0, 'last poll', 'alive', *PATIENT, seconds=30)
+    until(lab, 0, 'no restricted device is present (6 switches)', 'present', *PATIENT)
+    until(lab, 0, 'no new restricted device within 1 d', 'new', *PATIENT)
+    until(lab, 0, '6 switches polled completely', 'staleness', *PATIENT)
     until(lab, 0, 'nothing waits for 1 receiver', 'outbox')
     for mode in MODES:
         same(f'names of {mode}', [x.partition('=')[0] for x in check(lab, mode)[1].partition(' | ')[2].split()], PERFDATA[mode].split())
     for mode in MODES[1:]:
-        same(f'{mode} as the thresholds say', [check(lab, mode, *x)[0] for x in (('-w', '1:', '-c', '~:'), ('-c', '1:'), ('-w', '~:5', '-c', '~:5'))],
+        same(f'{mode} as the thresholds say', [check(lab, mode, *x, *(PATIENT if mode != 'outbox' else ()))[0] for x in (('-w', '1:', '-c', '~:'), ('-c', '1:'), ('-w', '~:5', '-c', '~:5'))],
              [1, 2, 0])
     same('alive as the thresholds say', [check(lab, 'alive', *x)[0] for x in (('-w', '@~:', '-c', '~:'), ('-c', '@~:'))], [1, 2])
     same('no such switch or site', [check(lab, 'present', *x)[0] for x in (('--switch', 'nope'), ('--site', 'nope'))] +
@@ -100,15 +101,15 @@ def cameras(lab):
     lab.do(f'plug acc-002 9 {CAMERA} vlan 20 ip 10.20.0.77 lldp |present=0 <b>`id`$(id)')
     until(lab, 2, f'1 restricted device present, 1 open (6 switches): {CAMERA} Hikvision at acc-002 Gi1/0/9', 'present')
     until(lab, 2, f'1 new restricted device within 1 d (6 switches): {CAMERA} Hikvision at acc-002 Gi1/0/9', 'new')
-    same('thresholds', [check(lab, m, '-w', '0', '-c', '5')[0] for m in ('present', 'new')], [1, 1])
+    same('thresholds', [check(lab, m, '-w', '0', '-c', '5', *PATIENT)[0] for m in ('present', 'new')], [1, 1])
     here = [('--switch', 'acc-002'), ('--site', 'hq'), ('--site', 'depot'), ('--vendor', 'hikVISION')]
     site = lab.ctl('switches', 'acc-002')['switches'][0]['site']
-    same('filters', [check(lab, 'present', '--cycles', '10', *x)[0] for x in here + [('--switch', 'acc-001'), ('--vendor', 'Dahua')]],
+    same('filters', [check(lab, 'present', *PATIENT, *x)[0] for x in here + [('--switch', 'acc-001'), ('--vendor', 'Dahua')]],
          [2, 2 if site == 'hq' else 0, 2 if site == 'depot' else 0, 2, 0, 0])
     code, _, lines = check(lab, 'present', '-v')
     same('details', (code, len(lines), f'{CAMERA} Hikvision at acc-002 Gi1/0/9, site {site}: ' in lines[0], 'open, new, present for' in lines[0],
                      '10.20.0.77' in lines[0]), (2, 1, True, True, True))
-    same('not new a second ago', until(lab, 0, 'new=0', 'new', '--since', '2s', '--cycles', '10')[0], 0)
+    same('not new a second ago', until(lab, 0, 'new=0', 'new', '--since', '2s', *PATIENT)[0], 0)
     lab.do(f'unplug {CAMERA}')
 
 
@@ -128,11 +129,11 @@ def reload(lab):
     with open(lab.conf, 'a') as f:
         f.write('no_such_key = 1;\n')
     lab.processes['camtrapd'].send_signal(signal.SIGHUP)
-    until(lab, 1, 'configuration is refused', 'alive', '--cycles', '10')
+    until(lab, 1, 'configuration is refused', 'alive', *PATIENT)
     with open(lab.conf, 'w') as f:
         f.write(text)
     lab.processes['camtrapd'].send_signal(signal.SIGHUP)
-    until(lab, 0, 'is up', 'alive', '--cycles', '10')
+    until(lab, 0, 'is up', 'alive', *PATIENT)
 
 
 def dead_switches(lab):
@@ -140,7 +141,7 @@ def dead_switches(lab):
     until(lab, 1, '1 of 6 switches not polled completely within 2 poll intervals: acc-003 unreachable', 'staleness', seconds=30)
     same('one that is asked for', check(lab, 'staleness', '--switch', 'acc-003')[0], 2)
     same('Q5: nothing is said of what nobody looked at', check(lab, 'present', '--switch', 'acc-003')[0], 3)
-    assert 'acc-003, site ' in check(lab, 'staleness', '-v')[2][0]
+    assert any(x.startswith('acc-003, site ') for x in check(lab, 'staleness', '-v')[2])
     until(lab, 2, 'restricted device', 'present')		# the camera of outbox(): the rest of the network is known
     every = [s['name'] for s in lab.ctl('switches')['switches']]
     for name in every:
@@ -150,7 +151,7 @@ def dead_switches(lab):
     same('Q5: old state is never OK', [check(lab, m, '--vendor', 'Dahua')[0] for m in ('present', 'new')], [3, 3])
     for name in every:
         lab.do(f'alive {name}')
-    until(lab, 0, '6 switches polled completely', 'staleness', '--cycles', '10', seconds=30)
+    until(lab, 0, '6 switches polled completely', 'staleness', *PATIENT, seconds=30)
 
 
 def hanging(lab):
@@ -171,7 +172,18 @@ def hanging(lab):
     finally:
         for pid in reversed(pids):
             os.kill(pid, signal.SIGCONT)
-    until(lab, 0, 'is up', 'alive', '--cycles', '10')
+    until(lab, 0, 'is up', 'alive', *PATIENT)
+
+
+def examples(lab):
+    """What the manual and README show is what one can type."""
+    typed = re.findall(r'^\.Dl \$ check_camtrapd (.*)$', open(os.path.join(SOURCE, 'doc', 'check_camtrapd.1')).read(), re.M)
+    typed += re.findall(r'^    check_camtrapd ([^#]*)', open(os.path.join(SOURCE, 'README.md')).read(), re.M)
+    assert len(typed) == 9, typed
+    for words in typed:
+        p = run(lab, *words.split(), '--config', lab.conf)
+        assert p.returncode != 3 or 'no such switch' in p.stdout, (words, p.stdout)
+    print(f'ok: {len(typed)} examples')
 
 
 def another_user(lab):
@@ -193,7 +205,7 @@ def main():
         no_daemon(lab, 'not started')
         lab.camtrapd()
         lab.wait(lab.swept, 60, 'no first sweep')
-        for part in (content, cameras, lambda x: outbox(x, noc), reload, dead_switches, hanging, another_user):
+        for part in (content, cameras, lambda x: outbox(x, noc), reload, dead_switches, hanging, examples, another_user):
             part(lab)
         lab.processes['camtrapd'].terminate()
         lab.processes['camtrapd'].wait(15)

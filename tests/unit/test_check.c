@@ -230,6 +230,7 @@ static const struct { const char *mode, *asked, *status, *devices, *switches; in
 	{ "alive", "w=10", "", "", "", 1, "state_age=12s;10;600;0" },
 	{ "alive", "w=5 c=10", "", "", "", 2, "state_age=12s;5;10;0" },
 	{ "alive", "", "lastPoll=\"2026-11-23T11:50:00.000Z\" uptimeSeconds=5 firstSweep.done=0", "", "", 1, "answered 1 d ago; noc-1 is up 5 s, 2 processes, 3 switches, first sweep 0 of 3" },
+	{ "alive", "c=10", "uptimeSeconds=30", "", "", 2, "state_age=12s;;10;0" },
 	{ "alive", "", "lastPoll=null uptimeSeconds=5", "", "", 1, "no poll was answered yet" },
 	{ "alive", "", "lastPoll=null", "", "", 2, "no poll was answered yet" },
 	{ "alive", "", "lastPoll=\"2026-11-24T13:00:00.000Z\"", "", "", 3, "the clock was set back" },
@@ -252,8 +253,8 @@ static const struct { const char *mode, *asked, *status, *devices, *switches; in
 	{ "present", "", "lastPoll=null", "devices=[]", "", 3, "what is known is old" },
 	{ "present", "", "switches.total=0 pollIntervalSeconds=null", "devices=[]", "", 3, "no switch is configured" },
 	{ "present", "site=hq", "", "devices=[]", "", 0, "(1 switch)" },
-	{ "present", "site=hq", "", "devices=[]", "switches.0.lastPoll=null", 3, "what is known is old" },
-	{ "present", "site=hq", "", "devices=[]", "switches.0.lastComplete=null", 0, "(1 of 1 switch not read completely)" },
+	{ "present", "site=hq", "", "devices=[]", "switches.0.lastComplete=null", 3, "what is known is old: no poll was complete for 2 poll intervals; no restricted device is present (1 of 1 switch not read completely)" },
+	{ "present", "site=depot", "", "devices=[]", "switches.1.lastComplete=null", 0, "(1 of 2 switches not read completely)" },
 	{ "present", "site=nowhere", "", "devices=[]", "", 3, "no switch is of the site nowhere" },
 	{ "present", "", "", "devices.0.location.verdict=\"beyond-uplink\" devices.1.location.switch=null", "", 2, "Hikvision, place not known, 44:19:b6:01:02:03 Hikvision beyond acc-1 Gi1/0/5" },
 	{ "present", "", "", "devices.0.vendor=null devices.1.location.port=null", "", 2, "at acc-1 port not known, 44:19:b6:01:02:03 of an unknown maker at" },
@@ -401,7 +402,7 @@ an_answer_that_lacks_something_is_never_ok(void **state)
 
 static const char *const hostile[] = {
 	"Gi1/0/5|present=0;;;0", "x\nCAMTRAPD OK: nothing", "`reboot`", "$(reboot)", "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>",
-	"a'; DROP TABLE", "\x1b[2J\x1b]0;title\x07", "\xe2\x80\xae" "evil", "\xff\xfe\xfd", "\r\nOK", "tab\there", "$HOSTADDRESS$", "$ARG1$", "%s%n%s%n",
+	"a'; DROP TABLE", "\x1b[2J\x1b]0;title\x07", "\u202eevil", "\xff\xfe\xfd", "\r\nOK", "tab\there", "$HOSTADDRESS$", "$ARG1$", "%s%n%s%n",
 	"\\n\\nOK | a=1", "&amp;", "~/x", "\xc2\x85next", "\xf0\x9f\x93\xb7 camera", "|||||||||||||||||||||||||||||||||||||", "",
 };
 
