@@ -106,6 +106,7 @@ def schemas(lab):
     # A community that is also a switch's name: what holds it is left out.
     p = run(lab.tool('camtrapctl'), 'probe', network[0], '--community', 'acc-001', '--record', record + '2', '--timeout', '2', timeout=90)
     assert p.returncode in (3, 5), p
+    assert 'no answer: wrong address, wrong community or an access list; v1/v2c cannot tell which\n' in p.stderr, p.stderr
     assert not os.path.exists(record + '2') or 'acc-001'.encode().hex() not in open(record + '2').read()
 
 
