@@ -110,6 +110,13 @@ def schemas(lab):
     assert not os.path.exists(record + '2') or 'acc-001'.encode().hex() not in open(record + '2').read()
 
 
+def weak_credentials(lab):
+    s = lab.ctl('status')
+    same('C5: v2c is weak', s['credentials'], [{'name': 'campus', 'version': '2c', 'weak': True, 'switches': s['switches']['ok']}])
+    same('C5: and status says so', 'credentials  1 of 1 weak: campus (v2c, %d switches)' % s['switches']['ok'] in
+         re.sub(' {2,}', '  ', ctl(lab, 'status').stdout), True)
+
+
 def exit_codes(lab):
     nobody = ['-s', os.path.join(lab.dir, 'nobody.sock')]
     cases = [(0, ['status']), (0, ['switches', 'acc-001']), (0, ['find', '44:19:b6']), (0, ['--csv', 'devices']), (0, ['mib']), (0, ['poll', 'acc-001']),
@@ -363,7 +370,7 @@ def people(build):
         lab.camtrapd()
         lab.wait(lab.swept, 60, 'no first sweep')
         lab.wait(lambda: len(lab.devices()) == 4, 20, 'the stock is not found')
-        for part in (exit_codes, schemas, examples, tables, history, hostile, engine_dies, follow):
+        for part in (weak_credentials, exit_codes, schemas, examples, tables, history, hostile, engine_dies, follow):
             start = time.monotonic()
             part(lab)
             print(f'{part.__name__}: {time.monotonic() - start:.1f} s')
