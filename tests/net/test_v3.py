@@ -74,6 +74,7 @@ def main():
         same('the v3 inform', answer['result'], 'acknowledged')
         same('received by snmptrapd', answer['eventId'] in [e['eventId'] for e in trapd.events('heartbeat')], True)
         text = lab.log_text()
+        same('the library writes nothing into the log by itself', 'Authentication failed' in text, False)
         assert 'secret' not in text, 'C4: a secret stands in the log'
 
 
