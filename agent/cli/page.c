@@ -292,6 +292,33 @@ status_lists(const json_t *doc)
 	buf_free(&b);
 }
 
+/* Those that anybody on the way can read or forge; the others need no attention. */
+static void
+status_credentials(const json_t *doc)
+{
+	enum { NAMED = 4 };
+	const json_t *list = value_at(doc, "credentials");
+	struct buf b = { 0 };
+	size_t weak = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *c = json_array_get(list, i);
+
+		if (!json_is_true(value_at(c, "weak")) || ++weak > NAMED)
+			continue;
+		put_bytes(&b, ", ", weak > 1 ? 2 : 0);
+		put_path(&b, c, "name", FORM_PLAIN);
+		buf_printf(&b, " (v");
+		put_path(&b, c, "version", FORM_PLAIN);
+		buf_printf(&b, ", %lld switches)", number(c, "switches"));
+	}
+	if (weak > NAMED)
+		buf_printf(&b, " and %zu more", weak - NAMED);
+	if (weak > 0 && buf_text(&b) != NULL)
+		linef("credentials", "%zu of %zu weak: %s", weak, json_array_size(list), buf_text(&b));
+	buf_free(&b);
+}
+
 /* Processes in a line while all is well, one by one when it is not. */
 static void
 status_processes(const json_t *doc)
@@ -341,6 +368,7 @@ page_status(const json_t *doc)
 	if (number(doc, "counters.stationsRefused") > 0 || number(doc, "counters.rowsRefused") > 0)
 		line_of("refused", doc, "%{counters.stationsRefused} stations (too many), %{counters.rowsRefused} rows");
 	status_lists(doc);
+	status_credentials(doc);
 	line_of("identity", doc, "engine ID %{engineId}, epoch %{epoch}");
 	status_processes(doc);
 	small_table("Receivers of notifications", value_at(doc, "outbox"), receivers, nitems(receivers));

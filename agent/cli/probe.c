@@ -22,6 +22,8 @@
 #define TIMEOUT_S 120
 #define SECRET_MAX 255
 
+#define NO_ANSWER_TO_COMMUNITY "no answer: wrong address, wrong community or an access list; v1/v2c cannot tell which"
+
 /* With --record: a file for the default context, and one for each VLAN context that answered; `of` is in order of asking. */
 struct recording {
 	const char		*path;		/* NULL: not wanted */
@@ -36,7 +38,7 @@ struct probe {
 	struct poll		*poll;
 	struct event		*tick;
 	struct recording	 recording;
-	bool			 json, tty, done, timed_out, forced;
+	bool			 json, tty, done, timed_out, forced, by_community;
 	struct vlan_set		 vlans;		/* --vlans, when `forced` */
 	int64_t			 timeout_ms;
 	struct mono		 started;
@@ -209,7 +211,8 @@ done(void *arg, const struct poll_result *r)
 	event_base_loopbreak(p->base);
 	wipe_progress(p);
 	if (r->tables == NULL) {
-		fprintf(stderr, "camtrapctl: %s: %s\n", p->address, r->error != NULL ? r->error : "no answer");
+		fprintf(stderr, "camtrapctl: %s: %s\n", p->address,
+		    p->by_community && r->timeouts > 0 && !r->dropped ? NO_ANSWER_TO_COMMUNITY : r->error != NULL ? r->error : "no answer");
 		p->status = EXIT_NO_DAEMON;
 		return;
 	}
@@ -273,7 +276,8 @@ run(struct probe *p, const struct conf *conf, const struct conf_switch *sw)
 			event_base_dispatch(p->base);
 		if (!p->done) {
 			wipe_progress(p);
-			fprintf(stderr, "camtrapctl: %s: not finished %s\n", p->address, p->timed_out ? "in the time allowed" : "");
+			fprintf(stderr, "camtrapctl: %s: not finished%s%s\n", p->address, p->timed_out ? " in the time allowed" : "",
+			    p->by_community && poll_waiting(p->poll) ? ": " NO_ANSWER_TO_COMMUNITY : "");
 			p->status = EXIT_PARTIAL;
 		}
 	}
@@ -453,6 +457,7 @@ cmd_probe(int argc, char **argv, const char *conf_path, bool json)
 	used = file != NULL ? conf_credential(file, o.credential) : &one;
 	memcpy(p.recording.secrets, (const char *[]){ used->community, used->auth_secret, used->priv_secret }, sizeof p.recording.secrets);
 	p.recording.path = o.record;
+	p.by_community = used->version != SNMP_V3;
 	sw.name = (char *)(uintptr_t)p.address;
 	sw.key = hash_bytes(p.address, strlen(p.address));
 	p.tty = isatty(STDERR_FILENO) == 1;

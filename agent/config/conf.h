@@ -103,6 +103,9 @@ void		 conf_dump(const struct conf *c, FILE *out);
 
 /* By name; borrowed until conf_free(). NULL: none, also for a name of NULL. A switch is found in logarithmic time. */
 const struct conf_credential	*conf_credential(const struct conf *c, const char *name);
+/* Anybody on the way can read or forge what is asked with it: v1 and v2c, v3 without authentication, MD5, DES (threat-model.md C5). */
+bool				 conf_credential_is_weak(const struct conf_credential *c);
+const char			*conf_version_text(enum snmp_version v);	/* "1", "2c", "3" */
 const struct conf_site		*conf_site(const struct conf *c, const char *name);
 const struct conf_switch	*conf_switch(const struct conf *c, const char *name);
 

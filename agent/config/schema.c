@@ -345,6 +345,21 @@ conf_credential(const struct conf *c, const char *name)
 	return find(c, G_CREDENTIALS, name);
 }
 
+bool
+conf_credential_is_weak(const struct conf_credential *c)
+{
+	return c->version != SNMP_V3 || c->auth == AUTH_NONE || c->auth == AUTH_MD5 || c->priv == PRIV_DES;
+}
+
+const char *
+conf_version_text(enum snmp_version v)
+{
+	for (const struct key_name *n = version_names; n->text != NULL; n++)
+		if (n->value == (unsigned)v)
+			return n->text;
+	return "?";
+}
+
 const struct conf_site *
 conf_site(const struct conf *c, const char *name)
 {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/num.h"
 #include "base/text.h"
 #include "engine/answer.h"
@@ -71,6 +72,40 @@ policies_json(const struct engine *e)
 		json_array_append_new(list, json_pack("{s:s, s:o, s:I}", "name", s->name, "dated", text_or_null(s->dated), "rules",
 		    (json_int_t)s->n));
 	}
+	return list;
+}
+
+static void
+count_credential(const struct map *by_name, const struct conf *c, uint32_t *counts, const char *name)
+{
+	const struct conf_credential *cred = map_get(by_name, hash_bytes(name, strlen(name)));
+
+	if (cred != NULL && str_eq(cred->name, name))
+		counts[cred - c->credentials]++;
+}
+
+/* With each the switches that answered to it at their last poll. */
+static json_t *
+credentials_json(const struct engine *e)
+{
+	const struct conf *c = e->conf;
+	uint32_t *counts = calloc(c->n_credentials + 1, sizeof *counts);
+	struct map by_name = { 0 };
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < c->n_credentials && counts != NULL; i++)
+		if (map_put(&by_name, hash_bytes(c->credentials[i].name, strlen(c->credentials[i].name)), &c->credentials[i]) < 0)
+			break;
+	for (size_t i = 0; i < e->net.n_switches && counts != NULL; i++)
+		count_credential(&by_name, c, counts, e->net.switches[i]->credential);
+	for (size_t i = 0; i < c->n_credentials; i++) {
+		const struct conf_credential *cred = &c->credentials[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:I}", "name", cred->name, "version", conf_version_text(cred->version),
+		    "weak", conf_credential_is_weak(cred), "switches", (json_int_t)(counts != NULL ? counts[i] : 0)));
+	}
+	map_free(&by_name);
+	free(counts);
 	return list;
 }
 
@@ -161,6 +196,7 @@ status_json(struct engine *e, struct moment now)
 	json_object_set_new(o, "latencyMs", latency_json(e));
 	json_object_set_new(o, "registry", registry_json(e));
 	json_object_set_new(o, "policies", policies_json(e));
+	json_object_set_new(o, "credentials", credentials_json(e));
 	json_object_set_new(o, "engineId", text_or_null(hex));
 	json_object_set_new(o, "store", json_string(e->store_ok ? "ok" : "failing"));
 	json_object_set_new(o, "counters", counters_json(e));

@@ -32,6 +32,7 @@ struct poll {
 	struct snmp_peer		*peer[CREDENTIALS_MAX];
 	size_t				 n, tried, order[CREDENTIALS_MAX], current;
 	int				 works;		/* the remembered credential; -1: none yet */
+	size_t				 pings;		/* since the last poll */
 	bool				 denied, partial, no_memory;
 	bool				 has_uptime, seen_uptime;	/* at the start; in the last answer */
 	uint32_t			 uptime_cs, seen_uptime_cs;
@@ -490,7 +491,7 @@ poll_start(struct poll *p)
 	if (p->phase != POLL_IDLE)
 		return;
 	begin(p, POLL_PROBE);
-	p->tried = 0;
+	p->tried = p->pings = 0;
 	probe_next(p);
 }
 
@@ -507,8 +508,23 @@ ping_done(void *arg, enum snmp_result r)
 	poll_end(p, silent || p->no_memory ? SWITCH_UNREACHABLE : SWITCH_OK, NULL);	/* a refusal is an answer, too */
 }
 
-/* With the credential that worked; where none ever did, with each in turn. A v3 engine is asked for anew: it may be another one
- * by now, and would not understand the one datagram we send. */
+/* Each second one, from the first, with the credential that worked, and the others in turn between: a switch may come back with
+ * another one, and there is one datagram. Where none ever worked, each in turn. */
+static size_t
+ping_credential(struct poll *p)
+{
+	size_t n = p->pings++, other;
+
+	assert(p->n > 0);
+	if (p->works < 0)
+		return n % p->n;
+	if (n % 2 == 0 || p->n == 1)
+		return (size_t)p->works;
+	other = n / 2 % (p->n - 1);
+	return other < (size_t)p->works ? other : other + 1;
+}
+
+/* A v3 engine is asked for anew: it may be another one by now, and would not understand the one datagram we send. */
 void
 poll_ping(struct poll *p)
 {
@@ -518,7 +534,7 @@ poll_ping(struct poll *p)
 	if (p->phase != POLL_IDLE)
 		return;
 	begin(p, POLL_PING);
-	p->current = p->works >= 0 ? (size_t)p->works : p->n > 0 ? p->tried++ % p->n : 0;
+	p->current = p->n > 0 ? ping_credential(p) : 0;
 	if (p->n == 0 || peer_of(p, p->current) == NULL) {
 		poll_end(p, SWITCH_UNREACHABLE, NULL);
 		return;

@@ -1007,6 +1007,15 @@ pause_cb(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life */
 
+/* It would write to standard error for each datagram with a wrong digest, and anybody can send those. */
+static int
+library_said(int major, int minor, void *server, void *client)
+{
+	(void)major, (void)minor, (void)client;
+	log_debug("net-snmp: %.200s", ((struct snmp_log_message *)server)->msg);
+	return 0;
+}
+
 static void
 library_init(void)
 {
@@ -1017,7 +1026,8 @@ library_init(void)
 	done = true;
 	setenv("MIBS", "", 1);
 	setenv("MIBDIRS", "", 1);	/* empty, not unset: the default is folders */
-	snmp_disable_log();
+	snmp_register_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_LOGGING, library_said, NULL);
+	snmp_enable_calllog();		/* with no log at all it takes standard error */
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_READ_CONFIGS, 1);
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_LOAD, 1);

@@ -1,6 +1,7 @@
 /* tests/net/poll_peer.c: polls switches through poll.h as the poller does, all at once, and says as JSON lines what came of it:
- *   poll_peer [-i SECONDS] [-m MAX_ROWS] [-r REPLY_FROM]… [-n POLLS] [-w MS] [-p] [-1 | -3] [-o] -c COMMUNITY ADDRESS…
- * -n: so often, one after the other, -w apart; -p: pings; -1: v1; -3: the community is USER:SECRET of v3, SHA-256 and AES-128;
+ *   poll_peer [-i SECONDS] [-m MAX_ROWS] [-r REPLY_FROM]… [-n POLLS] [-w MS] [-p | -P] [-1 | -3] [-o] -c COMMUNITY… ADDRESS…
+ * -n: so often, one after the other, -w apart; -p: pings; -P: the first one is a poll, the others are pings; -c: several are tried in
+ * that order; -1: v1; -3: the community is USER:SECRET of v3, SHA-256 and AES-128;
  * -o: polls as long as it takes to let each allocation of ours fail once, and tells only the sum. Exit 0 unless it cannot start. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include "model/enums.h"
 #include "poller/poll.h"
 
-enum { SWITCHES_MAX = 1024, REPLY_FROM_MAX = 4 };
+enum { SWITCHES_MAX = 1024, REPLY_FROM_MAX = 4, CREDENTIALS_MAX = 8 };
 
 static struct one {
 	struct conf_switch	 sw;
@@ -26,7 +27,7 @@ static struct event_base *base;
 static struct snmp *snmp;
 static size_t n_ones, open_polls;
 static unsigned polls = 1, apart_ms;
-static bool ping;
+static bool ping, ping_later;
 
 /* ---- memory that runs out (linked with --wrap) */
 
@@ -89,7 +90,7 @@ start(struct one *o)
 {
 	o->inside = true;
 	open_polls++;
-	if (ping)
+	if (ping || (ping_later && o->polls > 0))
 		poll_ping(o->poll);
 	else
 		poll_start(o->poll);
@@ -187,23 +188,38 @@ run(const struct conf *conf)
 	}
 }
 
+static void
+credential_set(struct conf_credential *c, enum snmp_version version, char name[static 8], size_t i)
+{
+	snprintf(name, 8, "test%zu", i);
+	c->name = name;
+	c->version = version;
+	if (version != SNMP_V3)
+		return;
+	c->user = strtok(c->community, ":");
+	c->auth_secret = c->priv_secret = strtok(NULL, ":");
+	c->auth = AUTH_SHA256;
+	c->priv = PRIV_AES128;
+}
+
 int
 main(int argc, char **argv)
 {
-	static char name[] = "test";
+	static char name[CREDENTIALS_MAX][8];
 	static struct ip reply_from[REPLY_FROM_MAX];
-	char *names[] = { name };
-	struct conf_credential cred = { .name = name, .version = SNMP_V2C };
-	struct conf conf = { .credentials = &cred, .n_credentials = 1 };
-	struct conf_switch sw = { .name = name, .credentials = { names, 1 }, .poll_interval_s = 30, .max_in_flight = 1, .max_rows = 262144,
+	static struct conf_credential creds[CREDENTIALS_MAX];
+	char *names[CREDENTIALS_MAX];
+	struct conf conf = { .credentials = creds };
+	struct conf_switch sw = { .name = name[0], .credentials = { names, 0 }, .poll_interval_s = 30, .max_in_flight = 1, .max_rows = 262144,
 		.reply_from = reply_from };
+	enum snmp_version version = SNMP_V2C;
 	const struct snmp_counters *n;
 	bool without_memory = false;
 	uint64_t v;
 	int c;
 
 	log_init("poll_peer", LOG_LEVEL_INFO);
-	while ((c = getopt(argc, argv, "1i:m:r:n:w:p3oc:")) != -1) {
+	while ((c = getopt(argc, argv, "1i:m:r:n:w:pP3oc:")) != -1) {
 		if (strchr("imnw", c) != NULL && num_parse(optarg, 0, 2000000, &v) < 0)
 			return 1;
 		switch (c) {
@@ -212,10 +228,15 @@ main(int argc, char **argv)
 		case 'n': polls = (unsigned)v; break;
 		case 'w': apart_ms = (unsigned)v; break;
 		case 'p': ping = true; break;
+		case 'P': ping_later = true; break;
 		case 'o': without_memory = true; break;
-		case '1': cred.version = SNMP_V1; break;
-		case '3': cred.version = SNMP_V3; break;
-		case 'c': cred.community = optarg; break;
+		case '1': version = SNMP_V1; break;
+		case '3': version = SNMP_V3; break;
+		case 'c':
+			if (conf.n_credentials == CREDENTIALS_MAX)
+				return 1;
+			creds[conf.n_credentials++].community = optarg;
+			break;
 		case 'r':
 			if (sw.n_reply_from == REPLY_FROM_MAX || ip_parse(optarg, &reply_from[sw.n_reply_from++]) < 0)
 				return 1;
@@ -224,14 +245,10 @@ main(int argc, char **argv)
 			return 1;
 		}
 	}
-	if (cred.community == NULL)
+	for (size_t i = 0; i < conf.n_credentials; i++)
+		credential_set(&creds[i], version, names[i] = name[i], i);
+	if ((sw.credentials.n = conf.n_credentials) == 0)
 		return 1;
-	if (cred.version == SNMP_V3) {
-		cred.user = strtok(cred.community, ":");
-		cred.auth_secret = cred.priv_secret = strtok(NULL, ":");
-		cred.auth = AUTH_SHA256;
-		cred.priv = PRIV_AES128;
-	}
 	for (; optind < argc && n_ones < SWITCHES_MAX; optind++, n_ones++) {
 		ones[n_ones].sw = sw;
 		if (ip_port_parse(argv[optind], 161, &ones[n_ones].sw.address) < 0)

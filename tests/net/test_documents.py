@@ -106,7 +106,15 @@ def schemas(lab):
     # A community that is also a switch's name: what holds it is left out.
     p = run(lab.tool('camtrapctl'), 'probe', network[0], '--community', 'acc-001', '--record', record + '2', '--timeout', '2', timeout=90)
     assert p.returncode in (3, 5), p
+    assert 'no answer: wrong address, wrong community or an access list; v1/v2c cannot tell which\n' in p.stderr, p.stderr
     assert not os.path.exists(record + '2') or 'acc-001'.encode().hex() not in open(record + '2').read()
+
+
+def weak_credentials(lab):
+    s = lab.ctl('status')
+    same('C5: v2c is weak', s['credentials'], [{'name': 'campus', 'version': '2c', 'weak': True, 'switches': s['switches']['ok']}])
+    same('C5: and status says so', 'credentials  1 of 1 weak: campus (v2c, %d switches)' % s['switches']['ok'] in
+         re.sub(' {2,}', '  ', ctl(lab, 'status').stdout), True)
 
 
 def exit_codes(lab):
@@ -364,7 +372,7 @@ def people(build):
         lab.camtrapd()
         lab.wait(lab.swept, 60, 'no first sweep')
         lab.wait(lambda: len(lab.devices()) == 4, 20, 'the stock is not found')
-        for part in (exit_codes, schemas, examples, tables, history, hostile, engine_dies, follow):
+        for part in (weak_credentials, exit_codes, schemas, examples, tables, history, hostile, engine_dies, follow):
             start = time.monotonic()
             part(lab)
             print(f'{part.__name__}: {time.monotonic() - start:.1f} s')

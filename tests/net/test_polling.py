@@ -368,6 +368,33 @@ def another_engine_seen(full, ping):
          [('ok', 2, 0), ('ok', 2, 0)])
 
 
+# ---- P8: a dead switch comes back with another credential
+
+class Recredentialed(Switch):
+    """After the first poll its community is another one; notes what it is asked with."""
+    communities = ()
+
+    def answer(self, q):
+        self.communities += (q.community.decode(),)
+        return super().answer(q)
+
+
+def comes_back(rogue):
+    for what, n, credentials, now, pings in (
+            ('the second credential', 3, 'ab', 'b', 'ab'), ('the last one', 7, 'abc', 'c', 'abacab'),
+            ('the one that worked', 4, 'ab', 'a', 'aba'), ('one that nobody knows', 6, 'abc', 'x', 'abaca')):
+        s = rogue.add('127.0.8.85', Recredentialed(community=b'a'))
+        p = subprocess.Popen([PEER, '-P', '-n', str(n), '-w', '300', *(x for c in credentials for x in ('-c', c)), f'127.0.8.85:{rogue.port}'],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        first = json.loads(p.stdout.readline())
+        same(f'P8: {what}: the poll before', first['state'], 'ok')
+        with rogue.lock:
+            s.community, s.communities = now.encode(), ()
+        polls, _ = finish(p)
+        same(f'P8: {what}: asked with', ''.join(s.communities), pings)
+        same(f'P8: {what}: found by pings alone', [q['state'] for q in polls], ['ok' if c == now else 'unreachable' for c in pings])
+
+
 # ---- P2, P8: many at once
 
 class Slow(Switch):
@@ -512,7 +539,7 @@ def main():
     rogue = Rogue()
     with Lab(BUILD) as lab:
         engines = another_engine(lab)
-        for part in (requests_that_shrink, walks_that_end, rubbish, whose_reply, late_and_twice, restarts, many, our_own_trouble):
+        for part in (requests_that_shrink, walks_that_end, rubbish, whose_reply, late_and_twice, restarts, comes_back, many, our_own_trouble):
             t = time.monotonic()
             part(rogue)
             print(f'-- {part.__name__}: {time.monotonic() - t:.1f} s', flush=True)

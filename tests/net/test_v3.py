@@ -67,11 +67,14 @@ def main():
         states = {s['name']: s['state'] for s in lab.ctl('switches')['switches']}
         same('states', states, {'one-v4': 'ok', 'one-v6': 'ok', 'two-v4': 'ok', 'two-v6': 'ok', 'wrong': 'auth-failed',
                                 'twin-a': 'ok', 'twin-b': 'ok'})
+        same('C5: credentials', [(c['name'], c['weak'], c['switches']) for c in lab.ctl('status')['credentials']],
+             [('one', False, 2), ('two', False, 2), ('twin-a', False, 1), ('twin-b', False, 1), ('three', False, 0), ('wrong', False, 0)])
         poll_twins(twins.values())
         answer = lab.ctl('test', 'noc')
         same('the v3 inform', answer['result'], 'acknowledged')
         same('received by snmptrapd', answer['eventId'] in [e['eventId'] for e in trapd.events('heartbeat')], True)
         text = lab.log_text()
+        same('the library writes nothing into the log by itself', 'Authentication failed' in text, False)
         assert 'secret' not in text, 'C4: a secret stands in the log'
 
 

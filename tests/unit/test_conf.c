@@ -900,6 +900,28 @@ many_switches_are_read_in_time(void **state)
 	}
 }
 
+static void
+what_can_be_read_on_the_way_is_weak(void **state)
+{
+	static const struct { const char *name; struct conf_credential c; bool weak; } cases[] = {
+		{ "v1", { .version = SNMP_V1 }, true }, { "v2c", { .version = SNMP_V2C }, true },
+		{ "no authentication", { .version = SNMP_V3 }, true },
+		{ "MD5", { .version = SNMP_V3, .auth = AUTH_MD5, .priv = PRIV_AES128 }, true },
+		{ "DES", { .version = SNMP_V3, .auth = AUTH_SHA256, .priv = PRIV_DES }, true },
+		{ "the default", { .version = SNMP_V3, .auth = AUTH_SHA256, .priv = PRIV_AES128 }, false },
+		{ "the best", { .version = SNMP_V3, .auth = AUTH_SHA512, .priv = PRIV_AES256 }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < nitems(cases); i++) {
+		print_message("%s\n", cases[i].name);
+		assert_int_equal(conf_credential_is_weak(&cases[i].c), cases[i].weak);
+	}
+	assert_string_equal(conf_version_text(SNMP_V1), "1");
+	assert_string_equal(conf_version_text(SNMP_V2C), "2c");
+	assert_string_equal(conf_version_text(SNMP_V3), "3");
+}
+
 /* What notify is told, as notify has it. */
 static struct conf *
 for_notify(const char *text)
@@ -1033,6 +1055,7 @@ main(void)
 		cmocka_unit_test(pairs_of_files_hold),
 		cmocka_unit_test(missing_file_is_told),
 		cmocka_unit_test(roles_are_told_what_they_need),
+		cmocka_unit_test(what_can_be_read_on_the_way_is_weak),
 		cmocka_unit_test(pollers_share_the_switches),
 		cmocka_unit_test(damaged_encodings_are_harmless),
 		cmocka_unit_test(example_and_manual_name_every_key),
