@@ -13,7 +13,7 @@
 #include "poller/due.h"
 #include "poller/tables.h"
 
-enum { INTERVAL_S = 300, SWITCHES = 3000, BINS = 30 };
+enum { INTERVAL_S = 300, SWITCHES = 3200, BINS = 32 };
 
 static uint64_t
 key_of(unsigned i)
