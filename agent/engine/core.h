@@ -96,7 +96,8 @@ struct engine {
 	struct moment		 loading;	/* when this run began */
 	int64_t			 since;		/* of the newest table: microseconds of this run, and always more than the one before */
 	struct mono		 started, heartbeat_at, batch_at, prune_at;
-	struct wall		 started_wall, last_complete_sweep;
+	struct wall		 started_wall;
+	size_t			 sweep_at;	/* before the first sweep: all switches before this one were asked */
 	struct wall		 last_poll;	/* the one that was answered last, of any switch: not the greatest, clocks are set back */
 	bool			 store_ok;
 	uint64_t		 counters[CNT_N];

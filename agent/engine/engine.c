@@ -215,6 +215,7 @@ engine_configure(struct engine *e, struct conf *conf, struct registry *registry,
 	e->registry = registry;
 	e->conf = conf;
 	outbox_configure(e->outbox, conf);
+	e->sweep_at = 0;
 	for (size_t i = e->net.n_switches; i-- > 0;)
 		if (conf_switch(conf, e->net.switches[i]->name) == NULL)
 			switch_forget(e, e->net.switches[i]);

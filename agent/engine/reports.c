@@ -129,13 +129,28 @@ table_changed(struct engine *e, struct sw *sw)
 	}
 }
 
+/* The next report of what we have already, with nothing in it. */
+static bool
+nothing_new(const struct sw *sw, const struct incoming *in)
+{
+	const struct msg_report *r = &in->report;
+
+	return !r->snapshot && in->removed.len == 0 && in->added.len == 0 && !in->removed.bad && !in->added.bad && sw->in_step &&
+	    r->epoch == sw->epoch && r->sequence == sw->sequence + 1;
+}
+
 /* An answered poll: the table and what follows from it. */
 static int
 table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment now)
 {
 	struct rowset after = { 0 };
-	int rc = table_after(e, sw, in, &after);
+	int rc;
 
+	if (nothing_new(sw, in)) {
+		sw->sequence = in->report.sequence;
+		return 0;
+	}
+	rc = table_after(e, sw, in, &after);
 	if (rc < 0) {
 		rowset_free(&after);
 		return rc;
@@ -170,22 +185,12 @@ polled(struct engine *e, struct sw *sw, bool complete)
 static void
 sweep_judge(struct engine *e, struct moment now)
 {
-	struct wall oldest = now.wall;
-	bool every = e->net.n_switches > 0;
-
-	for (size_t i = 0; i < e->net.n_switches; i++) {
-		const struct sw *sw = e->net.switches[i];
-
-		if (sw->attempts == 0)
-			return;
-		every &= sw->last_complete.us != 0;
-		if (sw->last_complete.us < oldest.us)
-			oldest = sw->last_complete;
-	}
-	if (every)
-		e->last_complete_sweep = oldest;
 	if (e->swept)
 		return;
+	/* From where we looked last: whoever was asked once stays so. Switches come and go by reloads; then from the start. */
+	for (; e->sweep_at < e->net.n_switches; e->sweep_at++)
+		if (e->net.switches[e->sweep_at]->attempts == 0)
+			return;
 	e->swept = true;
 	e->net.topology_stale = e->all_stale = true;
 	e->topology_at = now.mono;

@@ -159,6 +159,7 @@ json_t *
 status_json(struct engine *e, struct moment now)
 {
 	uint32_t state[SWITCH_NEVER + 1] = { 0 }, presence[PRESENCE_GONE + 1] = { 0 }, open = 0, asked = 0, interval_s = 0;
+	struct wall complete = now.wall;	/* the oldest of the last complete polls; 0: a switch had none */
 	struct buf id = { 0 };
 	char hex[80] = "";
 	json_t *o = json_object();
@@ -166,6 +167,8 @@ status_json(struct engine *e, struct moment now)
 	for (size_t i = 0; i < e->net.n_switches; i++) {
 		state[e->net.switches[i]->state]++;
 		asked += e->net.switches[i]->attempts > 0;
+		if (e->net.switches[i]->last_complete.us < complete.us)
+			complete = e->net.switches[i]->last_complete;
 		if (e->net.switches[i]->conf->poll_interval_s > interval_s)
 			interval_s = e->net.switches[i]->conf->poll_interval_s;
 	}
@@ -188,7 +191,7 @@ status_json(struct engine *e, struct moment now)
 	json_object_set_new(o, "firstSweep", json_pack("{s:i, s:I}", "done", asked, "total", (json_int_t)e->net.n_switches));
 	json_object_set_new(o, "pollIntervalSeconds", number_or_null(interval_s));
 	json_object_set_new(o, "lastPoll", time_json(e->last_poll));
-	json_object_set_new(o, "lastCompleteSweep", time_json(e->last_complete_sweep));
+	json_object_set_new(o, "lastCompleteSweep", time_json(e->net.n_switches > 0 ? complete : (struct wall){ 0 }));
 	json_object_set_new(o, "stations", json_integer((json_int_t)e->net.n_stations));
 	json_object_set_new(o, "devices", json_pack("{s:i, s:i, s:i, s:i}", "present", presence[PRESENCE_PRESENT], "stale",
 	    presence[PRESENCE_STALE], "gone", presence[PRESENCE_GONE], "open", open));

@@ -7,8 +7,9 @@
 #include "base/num.h"
 #include "engine/net.h"
 
-/* Polled switches by what a neighbour can call them: the addresses and the system names of each pass. */
-struct callers { struct map addresses, names; };
+/* Polled switches by what a neighbour can call them: the addresses and the system names of each pass; `hosts` by the names without
+ * their domains. */
+struct callers { struct map addresses, names, hosts; };
 
 static void
 caller_add(struct map *m, uint64_t hash, struct sw *sw)
@@ -25,6 +26,24 @@ address_hash(const struct ip *ip)
 	return hash_bytes(ip->b, sizeof ip->b) ^ ip->family;
 }
 
+/* Octets of a name before its domain. An address has none. */
+static size_t
+host_part(const char *name)
+{
+	struct ip ip;
+
+	return ip_parse(name, &ip) == 0 ? strlen(name) : strcspn(name, ".");
+}
+
+static void
+caller_add_name(struct callers *c, const char *name, struct sw *sw)
+{
+	if (name[0] == '\0')
+		return;
+	caller_add(&c->names, hash_bytes(name, strlen(name)), sw);
+	caller_add(&c->hosts, hash_bytes(name, host_part(name)), sw);
+}
+
 static void
 callers_make(const struct net *n, struct callers *c)
 {
@@ -32,9 +51,8 @@ callers_make(const struct net *n, struct callers *c)
 		struct sw *sw = n->switches[i];
 
 		caller_add(&c->addresses, address_hash(&sw->conf->address.ip), sw);
-		caller_add(&c->names, hash_bytes(sw->name, strlen(sw->name)), sw);
-		if (sw->sys_name[0] != '\0')
-			caller_add(&c->names, hash_bytes(sw->sys_name, strlen(sw->sys_name)), sw);
+		caller_add_name(c, sw->name, sw);
+		caller_add_name(c, sw->sys_name, sw);
 	}
 }
 
@@ -44,6 +62,45 @@ called(const struct map *m, uint64_t hash)
 	struct sw *sw = map_get(m, hash);
 
 	return sw != &net_several ? sw : NULL;
+}
+
+static struct sw *
+called_name(const struct callers *c, const char *name)
+{
+	struct sw *sw = name[0] != '\0' ? called(&c->names, hash_bytes(name, strlen(name))) : NULL;
+
+	return sw != NULL && (str_eq(name, sw->name) || str_eq(name, sw->sys_name)) ? sw : NULL;
+}
+
+/* The same host, and only one of the two says its domain. */
+static bool
+same_host(const char *a, const char *b)
+{
+	size_t n = host_part(a);
+
+	return n > 0 && n == host_part(b) && memcmp(a, b, n) == 0 && (a[n] == '\0' || b[n] == '\0');
+}
+
+/* A device id of CDP is a host name, with the domain where one is configured, which sysName may leave out, and the other way round;
+ * some put a serial number or a MAC in parentheses behind it. */
+static struct sw *
+called_device(const struct callers *c, const struct octets *id)
+{
+	char name[64];
+	struct sw *sw;
+	size_t n;
+
+	octets_text(id, name, sizeof name);
+	if ((sw = called_name(c, name)) != NULL)
+		return sw;
+	n = strcspn(name, "(");
+	if (n > 0 && name[n] == '(' && name[strlen(name) - 1] == ')') {
+		name[n] = '\0';
+		if ((sw = called_name(c, name)) != NULL)
+			return sw;
+	}
+	sw = name[0] != '\0' ? called(&c->hosts, hash_bytes(name, host_part(name))) : NULL;
+	return sw != NULL && (same_host(name, sw->name) || same_host(name, sw->sys_name)) ? sw : NULL;
 }
 
 /* The polled switch that a neighbour says it is: by an address of its own, or by the address or the name we poll it by. What
@@ -62,10 +119,9 @@ neighbour_switch(const struct net *n, const struct callers *c, const struct row_
 		if (!ip_is_special(&nb->mgmt[a]) && (sw = called(&c->addresses, address_hash(&nb->mgmt[a]))) != NULL &&
 		    ip_eq(&nb->mgmt[a], &sw->conf->address.ip))
 			return sw;
-	octets_text(&nb->sys_name, name, sizeof name);
-	if (name[0] == '\0' || (sw = called(&c->names, hash_bytes(name, strlen(name)))) == NULL)
-		return NULL;
-	return str_eq(name, sw->name) || str_eq(name, sw->sys_name) ? sw : NULL;
+	if (nb->table == TABLE_CDP)
+		return called_device(c, &nb->chassis);
+	return called_name(c, octets_text(&nb->sys_name, name, sizeof name));
 }
 
 static void
@@ -90,6 +146,7 @@ neighbours_resolve(struct net *n)
 	}
 	map_free(&c.addresses);
 	map_free(&c.names);
+	map_free(&c.hosts);
 }
 
 /* On `port`, or with NULL on any. */
@@ -248,25 +305,64 @@ port_named(const struct sw *sw, const struct row_neighbour *nb)
 	return p;
 }
 
-/* What the neighbours of `other` say of port `p` of `sw`. *open: rows that name `sw` and no port of it. */
+/* The ports of a switch where somebody says that it is another one: two rows of one port (by LLDP and by CDP, or on two members of
+ * an aggregate) are one cable. */
+struct claimed { uint64_t port[CLAIMS_MAX]; bool named[CLAIMS_MAX]; size_t n; };
+
+/* An interface, or an LLDP port number of which nobody knows the interface; of rows with neither, each is one of its own. */
+static uint64_t
+claimed_port(const struct row_neighbour *nb, size_t row)
+{
+	if (nb->if_index != 0)
+		return nb->if_index;
+	return nb->port_num != 0 ? UINT64_C(1) << 32 | nb->port_num : UINT64_C(2) << 32 | row;
+}
+
+/* The number of the port in the list, where it is put if need be; CLAIMS_MAX: the list is full. */
+static size_t
+claimed_at(struct claimed *c, uint64_t port)
+{
+	size_t i = 0;
+
+	while (i < c->n && c->port[i] != port)
+		i++;
+	if (i == c->n && i < CLAIMS_MAX) {
+		c->port[i] = port;
+		c->named[i] = false;
+		c->n++;
+	}
+	return i;
+}
+
+/* What the neighbours of `other` say of port `p` of `sw`. *open: ports with neighbours that are `sw` and name no port of it, by LLDP
+ * or by CDP; 0 where there are more than two switches have cables. */
 static enum says
 neighbours_say(const struct sw *other, const struct sw *sw, const struct port *p, size_t *open)
 {
+	struct claimed c = { .n = 0 };
 	enum says says = SAYS_NOTHING;
+	bool full = false;
 
 	*open = 0;
 	effort += other->n_neighbours;
 	for (size_t i = 0; i < other->n_neighbours; i++) {
+		const struct row_neighbour *nb = &other->neighbours[i].neighbour;
 		const struct port *named;
+		size_t at;
 
 		if (other->neighbour_is[i] != sw)
 			continue;
-		if ((named = port_named(sw, &other->neighbours[i].neighbour)) == p)
+		if ((named = port_named(sw, nb)) == p)
 			return SAYS_YES;
-		*open += named == NULL;
 		if (named != NULL)
 			says = SAYS_NO;
+		if ((at = claimed_at(&c, claimed_port(nb, i))) < CLAIMS_MAX)
+			c.named[at] |= named != NULL;
+		else
+			full = true;
 	}
+	for (size_t i = 0; i < c.n && !full; i++)
+		*open += !c.named[i];
 	return *open > 0 ? SAYS_NOTHING : says;
 }
 
@@ -457,12 +553,16 @@ stations_say(struct net *n, const struct sw *sw, const struct port *p, const str
 static size_t
 open_claims(struct net *n, struct sw *sw, const struct sw *other)
 {
-	size_t count = 0, open;
+	struct claimed c = { .n = 0 };
+	size_t count = 0, seen = 0, open;
 
-	for (size_t i = 0; i < sw->n_neighbours; i++) {
+	for (size_t i = 0; i < sw->n_neighbours; i++) {		/* no more than CLAIMS_MAX rows: are_too_many() */
 		const struct port *p = sw->neighbour_is[i] == other ? sw_port(sw, sw->neighbours[i].neighbour.if_index) : NULL;
 
-		count += p != NULL && neighbours_say(other, sw, p, &open) == SAYS_NOTHING && stations_say(n, sw, p, other) != SAYS_NO;
+		if (p == NULL || claimed_at(&c, p->if_index) < seen)
+			continue;
+		seen = c.n;
+		count += neighbours_say(other, sw, p, &open) == SAYS_NOTHING && stations_say(n, sw, p, other) != SAYS_NO;
 	}
 	return count;
 }
@@ -533,6 +633,12 @@ judge_claim(struct net *n, struct sw *sw, struct port *p, struct sw *other)
 		mark_other_end(n, sw, p, other);
 }
 
+static bool
+neighbour_is_phone(const struct row_neighbour *nb)
+{
+	return (nb->caps_known && (nb->caps & CAP_TELEPHONE) != 0) || (nb->table == TABLE_CDP && (nb->cdp_caps & CDP_CAP_PHONE) != 0);
+}
+
 static void
 judge_neighbours(struct net *n, struct sw *sw)
 {
@@ -542,8 +648,7 @@ judge_neighbours(struct net *n, struct sw *sw)
 
 		if (p == NULL)
 			continue;
-		if (nb->caps_known && (nb->caps & CAP_TELEPHONE) != 0)
-			p->phone = true;
+		p->phone |= neighbour_is_phone(nb);
 		if (sw->neighbour_is[i] == NULL || sw->neighbour_is[i] == sw)
 			continue;
 		if (!p->uplink)

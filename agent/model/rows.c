@@ -71,12 +71,24 @@ octets_mac(const struct octets *o, struct mac *out)
 	return mac_parse(text, out) == 0;
 }
 
+/* CDP does not say what a device id is: six octets that nobody could read are a MAC. */
+static bool
+device_is_mac(const struct row_neighbour *nb)
+{
+	if (nb->table != TABLE_CDP)
+		return false;
+	for (size_t i = 0; i < nb->chassis.n; i++)
+		if (nb->chassis.p[i] < ' ' || nb->chassis.p[i] > '~')
+			return true;
+	return false;
+}
+
 size_t
 neighbour_macs(const struct row_neighbour *nb, struct mac out[static 2])
 {
 	enum { CHASSIS_IS_MAC = 4, PORT_IS_MAC = 3 };	/* LldpChassisIdSubtype, LldpPortIdSubtype */
 	const struct { const struct octets *id; bool is_mac; } ids[] = {
-		{ &nb->chassis, nb->chassis_subtype == CHASSIS_IS_MAC }, { &nb->port, nb->port_subtype == PORT_IS_MAC },
+		{ &nb->chassis, nb->chassis_subtype == CHASSIS_IS_MAC || device_is_mac(nb) }, { &nb->port, nb->port_subtype == PORT_IS_MAC },
 	};
 	size_t n = 0;
 

@@ -71,6 +71,7 @@ struct row_neighbour {
 };
 enum { CAP_OTHER = 0x8000, CAP_REPEATER = 0x4000, CAP_BRIDGE = 0x2000, CAP_WLAN = 0x1000, CAP_ROUTER = 0x0800,
 	CAP_TELEPHONE = 0x0400, CAP_DOCSIS = 0x0200, CAP_STATION = 0x0100 };
+enum { CDP_CAP_PHONE = 0x80 };			/* of cdp_caps */
 
 struct row_arp {
 	struct ip	ip;
@@ -113,7 +114,7 @@ const char *octets_text(const struct octets *o, char *out, size_t size);
 /* The MAC that a chassis or port id means, in any of the ways switches send one: 6 octets, or printed. false: none. */
 bool	octets_mac(const struct octets *o, struct mac *out);
 /* The station addresses among a neighbour's chassis and port ids: six octets only where the subtype says that they are one (a
- * port called "port12" is none), printed ones always. At most two; returns how many. */
+ * port called "port12" is none) or, of CDP, where they are no text; printed ones always. At most two; returns how many. */
 size_t	neighbour_macs(const struct row_neighbour *nb, struct mac out[static 2]);
 bool	neighbour_has_mac(const struct row_neighbour *nb, struct mac m);	/* one of those */
 #endif

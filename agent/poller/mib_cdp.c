@@ -24,7 +24,7 @@ mib_cdp_join(struct tables *t)
 		nb->if_index = g.idx[0];
 		nb->rem_index = g.idx[1];
 		group_set(t, &nb->sys_desc, &g, 5);
-		group_set(t, &nb->chassis, &g, 6);
+		group_set_id(t, &nb->chassis, &g, 6, false, false);
 		group_set(t, &nb->port, &g, 7);
 		group_set(t, &nb->platform, &g, 8);
 		if ((p = group_octets(t, &g, 4, &n)) != NULL && (n == 4 || n == 16)) {

@@ -27,9 +27,8 @@ key_of(const struct group *g, struct rem_key *k)
 	}
 }
 
-/* An id of octets that are not text keeps all of them: a MAC may end in 00 or 20. */
-static void
-set_id(struct tables *t, struct octets *o, const struct group *g, unsigned col, bool mac, bool net)
+void
+group_set_id(struct tables *t, struct octets *o, const struct group *g, unsigned col, bool mac, bool net)
 {
 	size_t n;
 	const uint8_t *p = group_octets(t, g, col, &n);
@@ -80,8 +79,8 @@ fill(struct tables *t, struct row_neighbour *nb, const struct group *g, unsigned
 
 	nb->chassis_subtype = small(g, c);
 	nb->port_subtype = small(g, c + 2);
-	set_id(t, &nb->chassis, g, c + 1, nb->chassis_subtype == ID_MAC_CHASSIS, nb->chassis_subtype == ID_NET_CHASSIS);
-	set_id(t, &nb->port, g, c + 3, nb->port_subtype == ID_MAC_PORT, nb->port_subtype == ID_NET_PORT);
+	group_set_id(t, &nb->chassis, g, c + 1, nb->chassis_subtype == ID_MAC_CHASSIS, nb->chassis_subtype == ID_NET_CHASSIS);
+	group_set_id(t, &nb->port, g, c + 3, nb->port_subtype == ID_MAC_PORT, nb->port_subtype == ID_NET_PORT);
 	group_set(t, &nb->port_desc, g, c + 4);
 	group_set(t, &nb->sys_name, g, c + 5);
 	group_set(t, &nb->sys_desc, g, c + 6);

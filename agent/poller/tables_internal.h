@@ -101,6 +101,8 @@ bool	group_int(const struct group *g, unsigned col, int64_t *out);
 const uint8_t *group_octets(const struct tables *t, const struct group *g, unsigned col, size_t *n);
 /* octets_set() of a cell; an absent cell leaves it empty. Memory trouble sets t->no_memory. */
 bool	group_set(struct tables *t, struct octets *o, const struct group *g, unsigned col);
+/* An id: octets that are not text keep all of them, as a MAC may end in 00 or 20. `mac`, `net`: its subtype says that it is one. */
+void	group_set_id(struct tables *t, struct octets *o, const struct group *g, unsigned col, bool mac, bool net);
 /* Six sub-identifiers as a MAC. false: one is over 255. */
 bool	mac_of_ids(const uint32_t *ids, struct mac *out);
 /* `n` sub-identifiers as an address. false: wrong count, or one over 255. */

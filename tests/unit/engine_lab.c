@@ -234,6 +234,13 @@ put_neighbour(struct packed *p, uint32_t port, uint64_t mac)
 	row_put(p, &r);
 }
 
+/* Switch tables name the aggregate. */
+static bool
+has_lag(int sw)
+{
+	return lab.lag && sw != B;
+}
+
 static void
 put_fdb(struct packed *p, uint64_t mac, uint32_t port, uint16_t vlan)
 {
@@ -244,23 +251,43 @@ put_fdb(struct packed *p, uint64_t mac, uint32_t port, uint16_t vlan)
 }
 
 static void
+put_port(struct packed *p, uint32_t if_index, const char *prefix, uint32_t number)
+{
+	struct row r = { .kind = ROW_IFACE };
+	char name[16];
+
+	r.iface.if_index = if_index;
+	r.iface.oper = 1;
+	snprintf(name, sizeof name, "%s%u", prefix, number);
+	octets_set(&r.iface.name, name, strlen(name));
+	row_put(p, &r);
+}
+
+static void
+put_lag(struct packed *p)
+{
+	struct row r = { .kind = ROW_LAG };
+
+	put_port(p, LAB_LAG, "Po", 1);
+	for (uint32_t member = 1; member <= 8; member += 7) {
+		r.lag = (struct row_lag){ LAB_LAG, member, TABLE_DOT3AD };
+		row_put(p, &r);
+	}
+}
+
+static void
 put_system_and_ports(struct packed *p, int sw)
 {
 	struct row r = { .kind = ROW_SYSTEM };
-	char name[16];
 
 	r.system.bridge = mac_of_u64(lab_bridge[sw]);
 	r.system.ageing_s = 300;
 	octets_set(&r.system.name, names[sw], strlen(names[sw]));
 	row_put(p, &r);
-	for (uint32_t i = 1; i <= lab.ports && !(sw == CORE && lab.core_has_no_ports); i++) {
-		r = (struct row){ .kind = ROW_IFACE };
-		r.iface.if_index = i;
-		r.iface.oper = 1;
-		snprintf(name, sizeof name, "Gi%u", i);
-		octets_set(&r.iface.name, name, strlen(name));
-		row_put(p, &r);
-	}
+	for (uint32_t i = 1; i <= lab.ports && !(sw == CORE && lab.core_has_no_ports); i++)
+		put_port(p, i, "Gi", i);
+	if (has_lag(sw))
+		put_lag(p);
 }
 
 static void
@@ -270,7 +297,8 @@ put_stations(struct packed *p, int sw)
 
 	for (int i = 0; i < MACS; i++)
 		if (lab.fdb[sw][i].mac != 0)
-			put_fdb(p, lab.fdb[sw][i].mac, lab.fdb[sw][i].port, lab.fdb[sw][i].vlan);
+			put_fdb(p, lab.fdb[sw][i].mac, has_lag(sw) && lab.fdb[sw][i].port == 1 ? LAB_LAG : lab.fdb[sw][i].port,
+			    lab.fdb[sw][i].vlan);
 	for (uint32_t i = 0; sw == A && i < lab.borrowed; i++)
 		put_fdb(p, lab_bridge[CORE], 10 + i, 20);
 	for (uint32_t i = 0; sw == b->sw && i < b->n; i++) {
@@ -288,6 +316,8 @@ put_neighbours(struct packed *p, int sw)
 		put_neighbour(p, 2, lab_bridge[B]);
 	} else
 		put_neighbour(p, 1, lab_bridge[CORE]);
+	if (has_lag(sw))
+		put_neighbour(p, 8, lab_bridge[sw == CORE ? A : CORE]);
 	if (sw == A && lab.forged != 0)
 		put_neighbour(p, 9, lab.forged);
 }

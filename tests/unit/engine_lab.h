@@ -18,6 +18,7 @@
 enum { CORE, A, B, SWITCHES };
 #define MACS 40
 #define OUT_MAX 512
+#define LAB_LAG 101
 #define CAMERA 0x4419b6010203ull	/* the addresses behind it are of the same maker */
 #define LAPTOP 0x001422aa0001ull
 
@@ -44,6 +45,7 @@ struct lab {
 	uint64_t		 forged;	/* a's port 9 has a neighbour that says it is the switch of this MAC; 0: none */
 	bool			 arp;		/* the core's ARP table has the camera */
 	bool			 core_has_no_ports;	/* its interface table cannot be read */
+	bool			 lag;		/* port 1 of core and of a is a member, as port 8, of their port LAB_LAG, "Po1" */
 
 	/* What the operator configures: from the next lab_start() or lab_reconfigure() on. */
 	enum lab_policies	 policies;

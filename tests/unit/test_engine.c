@@ -593,6 +593,73 @@ q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back(void **state)
 	assert_true(back.us < first.us && back.us != 0);
 }
 
+/* The uplinks of a switch, as `switches` shows them. */
+static json_t *
+uplinks_of(const char *name, json_t **doc)
+{
+	lab_ask(1001, "switches", name);
+	*doc = json_loadb((const char *)lab.answer.p, lab.answer.len, 0, NULL);
+	return json_object_get(json_array_get(json_object_get(*doc, "switches"), 0), "uplinks");
+}
+
+static void
+a_lag_that_comes_later_is_one_uplink_and_no_news_of_the_devices_behind_it(void **state)
+{
+	json_t *doc, *uplinks, *members;
+
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_plug(1, CAMERA + 1, B, 5);
+	lab_sweep();
+	lab_sweep();
+	lab.lag = true;
+	for (int i = 0; i < 3; i++) {
+		lab_later(300000);
+		lab_sweep();
+	}
+	lab_stop();
+	lab_start();
+	for (int i = 0; i < 3; i++) {		/* and none of a restart, with the table from the disk */
+		lab_later(300000);
+		lab_sweep();
+	}
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
+	assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", NULL), 0);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	assert_int_equal(lab_told(EVENT_CONFLICT, "noc", NULL), 0);
+	uplinks = uplinks_of("core", &doc);
+	assert_int_equal(json_array_size(uplinks), 2);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(uplinks, 0), "port")), "Gi2");
+	assert_null(json_object_get(json_array_get(uplinks, 0), "members"));
+	assert_string_equal(json_string_value(json_object_get(json_array_get(uplinks, 1), "port")), "Po1");
+	members = json_object_get(json_array_get(uplinks, 1), "members");
+	assert_int_equal(json_array_size(members), 2);
+	assert_string_equal(json_string_value(json_array_get(members, 0)), "Gi1");
+	assert_string_equal(json_string_value(json_array_get(members, 1)), "Gi8");
+	json_decref(doc);
+}
+
+static void
+d10_a_lag_gives_a_forger_no_way(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab.lag = true;
+	lab_sweep();
+	lab_sweep();
+	lab.forged = lab_bridge[CORE];
+	lab_plug(0, CAMERA, A, 9);
+	lab_sweep();
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "a");
+	assert_int_equal(ev.if_index, 9);
+	assert_int_equal(lab_told(EVENT_CONFLICT, "noc", &ev), 1);
+	assert_int_equal(ev.if_index, 9);
+}
+
 int
 main(void)
 {
@@ -616,6 +683,7 @@ main(void)
 		CLAIM(one_slow_switch_does_not_hide_a_camera_whose_place_is_clear),
 		CLAIM(s5_a_clock_set_back_makes_no_old_port_the_newest),
 		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
+		CLAIM(a_lag_that_comes_later_is_one_uplink_and_no_news_of_the_devices_behind_it), CLAIM(d10_a_lag_gives_a_forger_no_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,16 +16,22 @@
 #define PORTS 24
 #define STATIONS 60
 #define IF_INDEX(port) ((uint32_t)(port) * 10 + 7)
+#define MEMBERS 4
+/* The members of the aggregate that port `port` of a network is, in tables: the `k`-th. */
+#define MEMBER_INDEX(port, k) ((uint32_t)(1000 + (port) * 10 + (k)))
 
 enum lldp { LLDP_BOTH, LLDP_ONE_SIDE, LLDP_OFF };
 
 static struct world {
 	/* what kind of network */
 	enum lldp	 lldp;
-	bool		 port_ids, own_macs, lossy, forging, hubs;
+	bool		 port_ids, own_macs, lossy, forging, hubs, lags, some_cdp;
 	/* the network: node 0 is the root, port 1 of every other leads to its parent */
 	int		 n, parent[NODES], parent_port[NODES], ports[NODES];
 	bool		 polled[NODES], listens[NODES];	/* listens: has a table of LLDP neighbours, where only some have one */
+	/* The link to the parent: its cables, 0 that it is no aggregate; CDP and no LLDP; in which form CDP names a switch. */
+	int		 cables[NODES], crossed[NODES];
+	bool		 cdp[NODES], on_members[NODES];	/* on_members: this switch shows stations on members of its aggregates */
 	int		 n_stations;
 	struct { uint64_t mac; int node, port; int claims; } st[STATIONS];	/* claims: the node it says to be, or -1 */
 	struct net	 net;
@@ -61,6 +67,8 @@ world_draw(void)
 	w.lossy = draw(3) == 0;
 	w.forging = draw(2);
 	w.hubs = draw(3) == 0;
+	w.lags = draw(2);
+	w.some_cdp = draw(2);
 	w.n = 2 + (int)draw(NODES - 1);
 	for (int i = 0; i < w.n; i++) {
 		w.listens[i] = draw(2);
@@ -69,7 +77,11 @@ world_draw(void)
 		if (i > 0) {
 			w.parent[i] = (int)draw((uint32_t)i);
 			w.parent_port[i] = w.ports[w.parent[i]]++;
+			w.cables[i] = w.lags && draw(3) == 0 ? 2 + (int)draw(MEMBERS - 1) : 0;
+			w.crossed[i] = (int)draw(MEMBERS);
+			w.cdp[i] = w.some_cdp && draw(3) == 0;
 		}
+		w.on_members[i] = draw(3) == 0;
 	}
 	for (int i = 0; i < w.n; i++) {
 		for (int k = (int)draw(5); k > 0 && w.n_stations < STATIONS && w.ports[i] < PORTS; k--) {
@@ -98,7 +110,19 @@ port_towards(int node, int at)
 	return 1;
 }
 
-struct packed { struct buf b[400]; struct row_ref ref[400]; size_t n; };
+/* The cables of an aggregate at a port of a node; 0: it is none. */
+static int
+cables_of(int node, int port)
+{
+	if (port == 1 && node != 0)
+		return w.cables[node];
+	for (int i = 1; i < w.n; i++)
+		if (w.parent[i] == node && w.parent_port[i] == port)
+			return w.cables[i];
+	return 0;
+}
+
+struct packed { struct buf b[500]; struct row_ref ref[500]; size_t n; };
 
 static void
 put(struct packed *p, struct row *r)
@@ -112,51 +136,126 @@ put(struct packed *p, struct row *r)
 }
 
 static void
-put_fdb(struct packed *p, uint64_t mac, int port)
+put_fdb(struct packed *p, int node, uint64_t mac, int port)
 {
 	struct row r = { .kind = ROW_FDB };
+	int cables = cables_of(node, port);
+	uint32_t at = cables > 0 && w.on_members[node] ? MEMBER_INDEX(port, draw((uint32_t)cables)) : IF_INDEX(port);
 
-	r.fdb = (struct row_fdb){ mac_of_u64(mac), 20, IF_INDEX(port), 0, FDB_LEARNED, TABLE_DOT1Q };
+	r.fdb = (struct row_fdb){ mac_of_u64(mac), 20, at, 0, FDB_LEARNED, TABLE_DOT1Q };
 	put(p, &r);
 }
 
 static void
-put_neighbour(struct packed *p, int port, uint64_t chassis, int its_port, uint32_t rem)
+lldp_of(struct row_neighbour *nb, int whom)
+{
+	struct mac m = mac_of_u64(own_mac(whom));
+
+	nb->table = TABLE_LLDP;
+	nb->chassis_subtype = 4;
+	nb->port_subtype = 5;
+	nb->chassis = (struct octets){ malloc(sizeof m.b), sizeof m.b };	/* octets_set() is for text: it cuts a 00 at the end */
+	memcpy(nb->chassis.p, m.b, sizeof m.b);
+}
+
+/* Host name, with a domain, or with a serial number. */
+static void
+cdp_of(struct row_neighbour *nb, int whom)
+{
+	char device[32];
+
+	nb->table = TABLE_CDP;
+	if (whom % 3 == 0)
+		snprintf(device, sizeof device, "s%d", whom);
+	else if (whom % 3 == 1)
+		snprintf(device, sizeof device, "s%d.example.net", whom);
+	else
+		snprintf(device, sizeof device, "s%d(FOC%04X)", whom, (unsigned)whom);
+	octets_set(&nb->chassis, device, strlen(device));
+}
+
+/* On interface `at` somebody says that it is the port `its_port` of node `whom`. */
+static void
+put_neighbour(struct packed *p, uint32_t at, bool cdp, int whom, const char *its_port)
 {
 	struct row r = { .kind = ROW_NEIGHBOUR };
-	struct mac m = mac_of_u64(chassis);
-	char name[8];
 
-	r.neighbour.table = TABLE_LLDP;
-	r.neighbour.if_index = IF_INDEX(port);
-	r.neighbour.rem_index = rem;
-	r.neighbour.chassis_subtype = 4;
-	r.neighbour.chassis = (struct octets){ malloc(sizeof m.b), sizeof m.b };	/* octets_set() is for text: it cuts a 00 at the end */
-	memcpy(r.neighbour.chassis.p, m.b, sizeof m.b);
-	if (w.port_ids) {
-		r.neighbour.port_subtype = 5;
-		snprintf(name, sizeof name, "P%d", its_port);
-		octets_set(&r.neighbour.port, name, strlen(name));
-	}
+	r.neighbour.if_index = at;
+	r.neighbour.rem_index = (uint32_t)p->n;
+	if (cdp)
+		cdp_of(&r.neighbour, whom);
+	else
+		lldp_of(&r.neighbour, whom);
+	if (w.port_ids)
+		octets_set(&r.neighbour.port, its_port, strlen(its_port));
 	put(p, &r);
+}
+
+/* What one end of the link from `child` to its parent hears of the other; the cables of an aggregate may be crossed. */
+static void
+put_link(struct packed *p, int child, bool at_child)
+{
+	int port = at_child ? 1 : w.parent_port[child], its = at_child ? w.parent_port[child] : 1, n = w.cables[child];
+	char name[16];
+
+	snprintf(name, sizeof name, "P%d", its);
+	if (n == 0)
+		put_neighbour(p, IF_INDEX(port), w.cdp[child], at_child ? w.parent[child] : child, name);
+	for (int k = 0; k < n; k++) {
+		int other = at_child ? (k + w.crossed[child]) % n : (k + n - w.crossed[child] % n) % n;
+
+		snprintf(name, sizeof name, "P%d.%d", its, other);
+		put_neighbour(p, MEMBER_INDEX(port, k), w.cdp[child], at_child ? w.parent[child] : child, name);
+	}
 }
 
 static void
 table_neighbours(struct packed *p, int node)
 {
-	uint32_t rem = 1;
-
+	char name[8];
 	bool hears = w.lldp == LLDP_BOTH || (w.lldp == LLDP_ONE_SIDE && w.listens[node]);
 
 	for (int i = 1; i < w.n && hears; i++) {
 		if (w.polled[i] && w.parent[i] == node)
-			put_neighbour(p, w.parent_port[i], own_mac(i), 1, rem++);
+			put_link(p, i, false);
 		if (i == node && w.polled[w.parent[i]])
-			put_neighbour(p, 1, own_mac(w.parent[i]), w.parent_port[i], rem++);
+			put_link(p, i, true);
 	}
-	for (int s = 0; s < w.n_stations; s++)
-		if (w.st[s].node == node && w.st[s].claims >= 0 && w.st[s].claims != node)
-			put_neighbour(p, w.st[s].port, own_mac(w.st[s].claims), 1 + (int)draw(3), rem++);
+	for (int s = 0; s < w.n_stations; s++) {
+		if (w.st[s].node != node || w.st[s].claims < 0 || w.st[s].claims == node)
+			continue;
+		snprintf(name, sizeof name, draw(4) > 0 ? "P%u" : "P1.%u", 1 + draw(3));
+		put_neighbour(p, IF_INDEX(w.st[s].port), w.some_cdp && draw(2), w.st[s].claims, name);
+	}
+}
+
+static void
+put_port(struct packed *p, uint32_t if_index, const char *name)
+{
+	struct row r = { .kind = ROW_IFACE };
+
+	r.iface.if_index = if_index;
+	octets_set(&r.iface.name, name, strlen(name));
+	put(p, &r);
+}
+
+static void
+table_ports(struct packed *p, int node)
+{
+	char name[16];
+
+	for (int i = 1; i < PORTS; i++) {
+		snprintf(name, sizeof name, "P%d", i);
+		put_port(p, IF_INDEX(i), name);
+		for (int k = 0; k < cables_of(node, i); k++) {
+			struct row r = { .kind = ROW_LAG };
+
+			snprintf(name, sizeof name, "P%d.%d", i, k);
+			put_port(p, MEMBER_INDEX(i, k), name);
+			r.lag = (struct row_lag){ IF_INDEX(i), MEMBER_INDEX(i, k), TABLE_DOT3AD };
+			put(p, &r);
+		}
+	}
 }
 
 static void
@@ -166,23 +265,16 @@ table_set(int node)
 	struct packed p = { .n = 0 };
 	struct rowset set;
 	struct row r = { .kind = ROW_SYSTEM };
-	char name[8];
 
 	r.system.bridge = mac_of_u64(own_mac(node));
 	put(&p, &r);
-	for (int i = 1; i < PORTS; i++) {
-		r = (struct row){ .kind = ROW_IFACE };
-		r.iface.if_index = IF_INDEX(i);
-		snprintf(name, sizeof name, "P%d", i);
-		octets_set(&r.iface.name, name, strlen(name));
-		put(&p, &r);
-	}
+	table_ports(&p, node);
 	for (int s = 0; s < w.n_stations; s++)
 		if (!w.lossy || draw(8) > 0)
-			put_fdb(&p, w.st[s].mac, w.st[s].node == node ? w.st[s].port : port_towards(node, w.st[s].node));
+			put_fdb(&p, node, w.st[s].mac, w.st[s].node == node ? w.st[s].port : port_towards(node, w.st[s].node));
 	for (int i = 0; i < w.n && w.own_macs; i++)
 		if (i != node && w.polled[i])
-			put_fdb(&p, own_mac(i), port_towards(node, i));
+			put_fdb(&p, node, own_mac(i), port_towards(node, i));
 	table_neighbours(&p, node);
 	assert_int_equal(rowset_build(&set, p.ref, p.n), 0);
 	assert_int_equal(net_table_set(&w.net, w.sw[node], &set, 1000 + node, &nobody), 0);
@@ -243,8 +335,9 @@ world_kind(char out[static 128])
 {
 	static const char *const lldp[] = { "LLDP", "LLDP on one side", "no LLDP" };
 
-	snprintf(out, 128, "%s%s%s%s%s%s", lldp[w.lldp], w.port_ids ? " with port ids" : "", w.own_macs ? ", MACs of switches" : "",
-	    w.lossy ? ", lossy" : "", w.forging ? ", forged" : "", w.hubs ? ", unmanaged switches" : "");
+	snprintf(out, 128, "%s%s%s%s%s%s%s%s", lldp[w.lldp], w.port_ids ? " with port ids" : "", w.own_macs ? ", MACs of switches" : "",
+	    w.lossy ? ", lossy" : "", w.forging ? ", forged" : "", w.hubs ? ", unmanaged switches" : "",
+	    w.lags ? ", LAGs" : "", w.some_cdp ? ", CDP" : "");
 	return out;
 }
 

@@ -421,6 +421,201 @@ every_vlan_has_its_turn(void **state)
 	contexts_free(&c);
 }
 
+/* ---- members of aggregates */
+
+enum { ETHERNET = 6, PROP_VIRTUAL = 53, LAG = 161, UP = 1, DOWN = 2 };
+
+static void
+interface_put(struct tables *t, uint32_t if_index, const char *descr, uint32_t type, uint32_t oper)
+{
+	uint32_t oid[] = { 1, 3, 6, 1, 2, 1, 2, 2, 1, 2, if_index };
+	struct varbind v = { .oid = oid, .oid_len = nitems(oid), .type = VB_OCTETS, .octets = (const uint8_t *)descr, .n_octets = strlen(descr) };
+
+	tables_put(t, &v);
+	number_put(t, (uint32_t[]){ 1, 3, 6, 1, 2, 1, 2, 2, 1, 3, if_index }, 11, type);
+	number_put(t, (uint32_t[]){ 1, 3, 6, 1, 2, 1, 2, 2, 1, 8, if_index }, 11, oper);
+}
+
+static void
+attached_put(struct tables *t, uint32_t port, int64_t aggregate)
+{
+	number_put(t, (uint32_t[]){ 1, 2, 840, 10006, 300, 43, 1, 2, 1, 1, 13, port }, 12, aggregate);
+}
+
+static void
+stack_put(struct tables *t, uint32_t higher, uint32_t lower, int64_t status)
+{
+	number_put(t, (uint32_t[]){ 1, 3, 6, 1, 2, 1, 31, 1, 2, 1, 3, higher, lower }, 13, status);
+}
+
+static size_t
+step_named(const char *name)
+{
+	size_t i = 0;
+
+	while (!str_eq(poll_steps[i].name, name))
+		i++;
+	return i;
+}
+
+static bool
+step_wanted(const struct tables *t, const char *name)
+{
+	return poll_steps[step_named(name)].wanted(t);
+}
+
+/* Ports 1 to 6, aggregates 101 (up) and 102, 103 that is a Port-channel, 104 a VLAN; then the steps of a poll: what the switch says
+ * of aggregates is put when it is asked. */
+static struct tables *
+tables_with_aggregates(uint32_t oper)
+{
+	struct tables *t = tables_new(1000);
+
+	assert_non_null(t);
+	for (uint32_t i = 1; i <= 6; i++)
+		interface_put(t, i, "port", ETHERNET, UP);
+	interface_put(t, 101, "lag 1", LAG, oper);
+	interface_put(t, 102, "lag 2", LAG, DOWN);
+	interface_put(t, 103, "Port-channel1", PROP_VIRTUAL, DOWN);
+	interface_put(t, 104, "Vlan1", PROP_VIRTUAL, UP);
+	tables_step_done(t, step_named("ifTable"), true, NULL);
+	return t;
+}
+
+static void
+dropped_count(void *arg, const char *kind, const char *text, uint32_t count)
+{
+	if (str_eq(kind, "dropped") && strncmp(text, "LAG: ", 5) == 0)
+		*(uint32_t *)arg += count;
+}
+
+/* `want`: for each port from 1 on its aggregate, or 0. */
+static void
+assert_members(struct tables *t, const uint32_t want[static 6], uint32_t want_dropped)
+{
+	uint32_t dropped = 0, got[7] = { 0 };
+	const struct row *rows;
+	size_t n;
+
+	for (size_t i = 0; i < poll_n_steps; i++)
+		if (poll_steps[i].wanted == NULL || poll_steps[i].wanted(t))
+			tables_step_done(t, i, true, NULL);
+	assert_int_equal(tables_join(t), 0);
+	rows = tables_rows(t, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].kind != ROW_LAG)
+			continue;
+		assert_in_range(rows[i].lag.member, 1, 6);
+		assert_int_equal(got[rows[i].lag.member], 0);
+		got[rows[i].lag.member] = rows[i].lag.if_index;
+	}
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(got[i + 1], want[i]);
+	tables_diagnostics(t, dropped_count, &dropped);
+	assert_int_equal(dropped, want_dropped);
+	assert_int_equal(tables_complete(t), ROW_ALL);
+	tables_free(t);
+}
+
+/* No aggregate that is up: no question. The second table only where the first attaches nothing. */
+static void
+aggregates_are_asked_for_where_there_are_some(void **state)
+{
+	struct tables *t = tables_with_interfaces();
+
+	(void)state;
+	tables_step_done(t, step_named("ifTable"), true, NULL);
+	assert_false(step_wanted(t, "dot3adAggPort") || step_wanted(t, "ifStack"));
+	tables_free(t);
+	t = tables_with_aggregates(DOWN);
+	assert_false(step_wanted(t, "dot3adAggPort") || step_wanted(t, "ifStack"));
+	interface_put(t, 105, "Port-channel2", PROP_VIRTUAL, UP);
+	tables_step_done(t, step_named("ifTable"), true, NULL);
+	assert_true(step_wanted(t, "dot3adAggPort"));
+	tables_free(t);
+	t = tables_with_aggregates(UP);
+	assert_true(step_wanted(t, "dot3adAggPort"));
+	assert_false(step_wanted(t, "ifStack"));
+	attached_put(t, 1, 0);
+	attached_put(t, 2, 2);			/* alone */
+	tables_step_done(t, step_named("dot3adAggPort"), true, NULL);
+	assert_true(step_wanted(t, "ifStack"));
+	attached_put(t, 3, 101);
+	assert_false(step_wanted(t, "ifStack"));
+	tables_free(t);
+}
+
+static void
+members_by_either_table(void **state)
+{
+	struct tables *t = tables_with_aggregates(UP);
+
+	(void)state;
+	attached_put(t, 1, 101);
+	attached_put(t, 2, 101);
+	attached_put(t, 3, 3);
+	attached_put(t, 4, 0);
+	attached_put(t, 5, 103);
+	assert_members(t, (uint32_t[]){ 101, 101, 0, 0, 103, 0 }, 0);
+	t = tables_with_aggregates(UP);
+	attached_put(t, 1, 0);			/* a static group: the first table knows nothing of it */
+	stack_put(t, 101, 1, 1);
+	stack_put(t, 101, 2, 1);
+	stack_put(t, 102, 3, 2);		/* not in service */
+	stack_put(t, 103, 4, 1);
+	stack_put(t, 104, 5, 1);		/* a VLAN */
+	stack_put(t, 104, 101, 1);
+	stack_put(t, 102, 101, 1);		/* a unit over an aggregate */
+	stack_put(t, 101, 0, 1);
+	stack_put(t, 0, 101, 1);
+	assert_members(t, (uint32_t[]){ 101, 101, 0, 103, 0, 0 }, 0);
+}
+
+/* Wrong is worse than unknown: what names no interface or no aggregate, and what two tables, or one of them, contradict. */
+static void
+lies_about_members_are_dropped(void **state)
+{
+	struct tables *t = tables_with_aggregates(UP);
+
+	(void)state;
+	attached_put(t, 1, 101);
+	attached_put(t, 2, 999);		/* no such interface */
+	attached_put(t, 3, 4);			/* a number that happens to be a port */
+	attached_put(t, 4, 104);		/* a VLAN */
+	attached_put(t, 5, -1);
+	attached_put(t, 6, INT64_MAX);
+	attached_put(t, 77, 101);		/* a member that is not there */
+	attached_put(t, 102, 101);		/* an aggregate in an aggregate */
+	assert_members(t, (uint32_t[]){ 101, 0, 0, 0, 0, 0 }, 7);
+	t = tables_with_aggregates(UP);
+	attached_put(t, 1, 101);
+	attached_put(t, 2, 101);
+	attached_put(t, 3, 0);
+	stack_put(t, 101, 1, 1);		/* agreed */
+	stack_put(t, 102, 2, 1);		/* another one */
+	stack_put(t, 101, 3, 1);		/* which the first table says is none */
+	stack_put(t, 101, 4, 1);		/* of which it says nothing */
+	stack_put(t, 101, 5, 1);
+	stack_put(t, 102, 5, 1);		/* two at once */
+	stack_put(t, 101, 88, 1);
+	assert_members(t, (uint32_t[]){ 101, 0, 0, 101, 0, 0 }, 4);
+}
+
+/* Interfaces that were not read to their end take no member away. */
+static void
+members_are_as_complete_as_the_interfaces(void **state)
+{
+	struct tables *t = tables_new(1000);
+
+	(void)state;
+	assert_non_null(t);
+	steps_done(t);
+	tables_step_done(t, step_named("ifTable"), false, "no answer");
+	assert_int_equal(tables_join(t), 0);
+	assert_int_equal(tables_complete(t) & (ROW_BIT(ROW_LAG) | ROW_BIT(ROW_IFACE)), 0);
+	tables_free(t);
+}
+
 int
 main(void)
 {
@@ -434,6 +629,10 @@ main(void)
 		cmocka_unit_test(whole_table_in_each_context),
 		cmocka_unit_test(vlans_in_use_are_asked),
 		cmocka_unit_test(every_vlan_has_its_turn),
+		cmocka_unit_test(aggregates_are_asked_for_where_there_are_some),
+		cmocka_unit_test(members_by_either_table),
+		cmocka_unit_test(lies_about_members_are_dropped),
+		cmocka_unit_test(members_are_as_complete_as_the_interfaces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

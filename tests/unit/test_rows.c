@@ -311,6 +311,30 @@ rows_round_trip(void **state)
 }
 
 static void
+a_member_is_of_something_else(void **state)
+{
+	static const struct { const char *name; struct row_lag lag; bool good; } cases[] = {
+		{ "a member", { 101, 1, TABLE_DOT3AD }, true }, { "of itself", { 1, 1, TABLE_DOT3AD }, false },
+		{ "of nothing", { 0, 1, TABLE_IFSTACK }, false }, { "nothing", { 101, 0, TABLE_IFSTACK }, false },
+		{ "by no table", { 101, 1, TABLE_N }, false } };
+
+	(void)state;
+	for (size_t i = 0; i < nitems(cases); i++) {
+		struct row in = { .kind = ROW_LAG, .lag = cases[i].lag }, out;
+		struct buf b = { 0 };
+
+		print_message("%s\n", cases[i].name);
+		row_pack(&b, &in);
+		assert_int_equal(row_unpack(b.p, b.len, &out) == 0, cases[i].good);
+		if (cases[i].good)
+			assert_true(out.kind == ROW_LAG && out.lag.if_index == 101 && out.lag.member == 1 && out.lag.table == TABLE_DOT3AD);
+		for (size_t n = 0; n < b.len; n++)
+			assert_true(row_unpack(b.p, n, &out) < 0);
+		buf_free(&b);
+	}
+}
+
+static void
 macs_in_any_spelling(void **state)
 {
 	static const struct { const char *text; int good; } cases[] = {
@@ -342,7 +366,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_difference_applied_gives_the_new_set), cmocka_unit_test(sets_are_what_a_list_of_members_says),
 		cmocka_unit_test(octets_that_are_no_set_are_refused), cmocka_unit_test(an_incomplete_table_removes_nothing),
-		cmocka_unit_test(a_damaged_blob_is_refused), cmocka_unit_test(rows_round_trip), cmocka_unit_test(macs_in_any_spelling),
+		cmocka_unit_test(a_damaged_blob_is_refused), cmocka_unit_test(rows_round_trip), cmocka_unit_test(a_member_is_of_something_else),
+		cmocka_unit_test(macs_in_any_spelling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
