@@ -21,6 +21,17 @@ buf_clear(struct buf *b)
 	b->bad = false;
 }
 
+void
+buf_fit(struct buf *b)
+{
+	uint8_t *p = b->len > 0 && b->len < b->cap ? realloc(b->p, b->len) : NULL;
+
+	if (p == NULL)
+		return;			/* nothing to gain, or no other place: it stays as it is */
+	b->p = p;
+	b->cap = b->len;
+}
+
 static uint8_t *
 buf_room(struct buf *b, size_t n)
 {

@@ -15,6 +15,7 @@ struct buf {
 
 void	buf_free(struct buf *b);	/* and makes it empty */
 void	buf_clear(struct buf *b);	/* keeps the memory */
+void	buf_fit(struct buf *b);		/* gives back what it does not need: for what stays */
 void	put_bytes(struct buf *b, const void *p, size_t n);	/* as they are, no length */
 /* Numbers, big-endian. */
 void	put_u8(struct buf *b, uint8_t v);

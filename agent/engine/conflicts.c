@@ -86,8 +86,8 @@ event_of_conflict(const struct engine *e, const struct sw *sw, const struct port
 
 	event_of_switch(e, sw, EVENT_CONFLICT, ev);
 	ev->if_index = p->if_index;
-	memcpy(ev->port, p->name, sizeof ev->port);
-	memcpy(ev->alias, p->alias, sizeof ev->alias);
+	text_cut(ev->port, sizeof ev->port, p->name);
+	text_cut(ev->alias, sizeof ev->alias, p->alias);
 	ev->mac = only_station(sw, p);
 	ev->verdict = VERDICT_ACCESS;
 	text_cut(ev->reason, sizeof ev->reason, reason_word(p->why));

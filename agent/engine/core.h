@@ -75,7 +75,7 @@ struct engine {
 	bool			 all_stale;	/* the policies or the registry changed: everything known is looked at again */
 	bool			 conflicts_owed;	/* one could not be written: tried again */
 	bool			 summaries_owed;	/* there may be findings that a summary or a macFlood still has to count */
-	bool			 polled_owed;	/* some switch has */
+	struct sw		*polled_owed;	/* those that have, in a list; NULL: none */
 	bool			 prefix_rules;	/* the policies have rules about address blocks of the operator's own */
 	bool			 swept;		/* every configured switch was asked once */
 	enum { POLICY_SAME, POLICY_SINCE_LAST_RUN, POLICY_NOW } policy;	/* why a device may be found that was there before */

@@ -202,6 +202,11 @@ switch_forget(struct engine *e, struct sw *sw)
 	if (store_begin(e->store) < 0 || store_switch_forget(e->store, sw->name) < 0 || store_commit(e->store) < 0)
 		store_rollback(e->store);
 	log_info("%s: no longer configured", sw->name);
+	for (struct sw **at = &e->polled_owed; *at != NULL; at = &(*at)->next_owed)
+		if (*at == sw) {
+			*at = sw->next_owed;
+			break;
+		}
 	detect_forget(e, sw);
 	report_forget(e, sw->key);
 	net_switch_remove(&e->net, sw, &l);
@@ -453,7 +458,7 @@ engine_tick(struct engine *e, struct moment now)
 	int64_t next = 60000;
 	bool decided = true;
 
-	if (e->net.topology_stale || e->all_stale || e->conflicts_owed || e->polled_owed || e->n_changed > 0)
+	if (e->net.topology_stale || e->all_stale || e->conflicts_owed || e->polled_owed != NULL || e->n_changed > 0)
 		decided = work(e, now);
 	if (!decided)
 		next = sooner(next, mono_since(now.mono, e->topology_at));

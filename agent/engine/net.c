@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/num.h"
 #include "base/text.h"
+
+enum { PORT_TEXT = 64 };
 
 static struct station *
 slot_of(uint64_t seed, struct station *slots, size_t n_slots, uint64_t mac)
@@ -131,7 +134,7 @@ sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, int64_t sinc
 		return;
 	}
 	if (st->n == st->cap) {
-		uint32_t cap = st->cap == 0 ? 2 : st->cap * 2;
+		uint32_t cap = st->cap < 4 ? st->cap + 1 : st->cap * 2;	/* most are seen by three switches */
 		struct sighting *more = realloc(st->seen, cap * sizeof *more);
 
 		if (more == NULL) {
@@ -142,7 +145,8 @@ sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, int64_t sinc
 		st->cap = cap;
 	}
 	n->n_stations += st->n == 0;
-	st->seen[st->n++] = (struct sighting){ sw, f->if_index, f->vlan, f->status, f->table, 1, since };
+	st->seen[st->n++] = (struct sighting){ .sw = sw, .since = since, .table = f->table, .if_index = f->if_index, .vlan = f->vlan & 0xfff,
+		.status = f->status & 0xf, .rows = 1 };
 	port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 }
 
@@ -394,8 +398,10 @@ sw_describe_free(struct sw *sw)
 	free(sw->neighbours);
 	free(sw->neighbour_is);
 	free(sw->ports);
+	free(sw->texts);
 	free(sw->own);
 	sw->neighbours = NULL;
+	sw->texts = NULL;
 	sw->neighbour_is = NULL;
 	sw->ports = NULL;
 	sw->own = NULL;
@@ -409,15 +415,42 @@ own_add(struct sw *sw, struct mac mac)
 		sw->own[sw->n_own++] = mac;
 }
 
+/* The texts go to the end of `texts`; where they are is told by ports_name(), when it moves no more. */
 static void
-port_of(struct port *p, const struct row_iface *i)
+port_of(struct port *p, const struct row_iface *i, struct buf *texts)
 {
+	char name[PORT_TEXT], alias[PORT_TEXT];
+
 	*p = (struct port){ .if_index = i->if_index, .oper = i->oper, .phys = i->phys,
 		.descr_hash = i->descr.n > 0 ? hash_bytes(i->descr.p, i->descr.n) : 0 };
-	octets_text(&i->name, p->name, sizeof p->name);
-	if (p->name[0] == '\0')
-		octets_text(&i->descr, p->name, sizeof p->name);
-	octets_text(&i->alias, p->alias, sizeof p->alias);
+	octets_text(&i->name, name, sizeof name);
+	if (name[0] == '\0')
+		octets_text(&i->descr, name, sizeof name);
+	octets_text(&i->alias, alias, sizeof alias);
+	put_bytes(texts, name, strlen(name) + 1);
+	put_bytes(texts, alias, strlen(alias) + 1);
+}
+
+/* In the order of port_of(). Takes the texts over. */
+static int
+ports_name(struct sw *sw, struct buf *texts)
+{
+	const char *at;
+
+	if (texts->bad) {
+		buf_free(texts);
+		return -ENOMEM;
+	}
+	buf_fit(texts);
+	sw->texts = (char *)texts->p;
+	at = sw->texts;
+	for (size_t i = 0; i < sw->n_ports; i++) {
+		sw->ports[i].name = at;
+		at += strlen(at) + 1;
+		sw->ports[i].alias = at;
+		at += strlen(at) + 1;
+	}
+	return 0;
 }
 
 /* ---- whose address is whose */
@@ -504,7 +537,7 @@ stations_count(const struct net *n, struct sw *sw)
 }
 
 static void
-sw_describe_row(struct sw *sw, struct row *r)
+sw_describe_row(struct sw *sw, struct row *r, struct buf *texts)
 {
 	switch (r->kind) {
 	case ROW_NEIGHBOUR:
@@ -512,7 +545,7 @@ sw_describe_row(struct sw *sw, struct row *r)
 		sw->neighbours[sw->n_neighbours++] = *r;	/* owns its octets now */
 		return;
 	case ROW_IFACE:
-		port_of(&sw->ports[sw->n_ports++], &r->iface);
+		port_of(&sw->ports[sw->n_ports++], &r->iface, texts);
 		own_add(sw, r->iface.phys);
 		break;
 	case ROW_SYSTEM:
@@ -532,6 +565,7 @@ sw_describe(struct net *n, struct sw *sw)
 {
 	size_t counts[ROW_NKINDS] = { 0 }, n_old = sw->n_ports;
 	struct port *old = sw->ports;
+	struct buf texts = { 0 };
 	struct row_ref ref;
 
 	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);)
@@ -552,7 +586,12 @@ sw_describe(struct net *n, struct sw *sw)
 		struct row r;
 
 		if (ref.p[0] != ROW_FDB && ref.p[0] != ROW_ARP && row_unpack(ref.p, ref.n, &r) == 0)
-			sw_describe_row(sw, &r);
+			sw_describe_row(sw, &r, &texts);
+	}
+	if (ports_name(sw, &texts) < 0) {
+		free(old);
+		sw->n_ports = 0;
+		return -ENOMEM;
 	}
 	qsort(sw->ports, sw->n_ports, sizeof *sw->ports, port_compare);
 	qsort(sw->own, sw->n_own, sizeof *sw->own, mac_compare);

@@ -18,7 +18,7 @@ struct finding;				/* detect.c */
 
 struct port {
 	uint32_t	 if_index;
-	char		 name[64], alias[64];	/* cleaned */
+	const char	*name, *alias;		/* cleaned, of 63 octets at most; in sw.texts */
 	uint64_t	 descr_hash;		/* of ifDescr; 0 none */
 	struct mac	 phys;			/* ifPhysAddress */
 	uint8_t		 oper;
@@ -51,6 +51,7 @@ struct sw {
 	struct rowset	 table;
 	struct port	*ports;			/* sorted by if_index */
 	size_t		 n_ports;
+	char		*texts;			/* what they are called */
 	struct members	 members;
 	struct row	*neighbours;		/* of kind ROW_NEIGHBOUR; on the aggregate of a member */
 	struct sw	**neighbour_is;		/* the polled switch that each claims to be, or NULL (uplink.c) */
@@ -79,6 +80,7 @@ struct sw {
 	size_t		 part;			/* uplink.c: switches of the same part have known ways to each other, both ways */
 	uint32_t	 awaited;		/* by the order of this query that has every switch polled; 0: none */
 	bool		 polled_owed, polled_complete;	/* a poll whose absences are not judged yet; a complete one is among them */
+	struct sw	*next_owed;		/* in the list of those */
 	bool		 doubted, doubt_asked;	/* a port of it or of another waits for its next complete poll (uplink.c) */
 	uint64_t	 baseline_order;	/* detect.c: after which findings its baseline was taken; 0: in an earlier run */
 	struct finding	*findings;		/* detect.c: those whose place is here */
@@ -87,12 +89,13 @@ struct sw {
 /* One MAC seen on one port. */
 struct sighting {
 	struct sw	*sw;
+	int64_t		 since : 56;		/* of the table that showed it first here (net_table_set()); 0: before this run */
+	uint64_t	 table : 8;		/* enum fdb_table */
 	uint32_t	 if_index;		/* sw_folded(); 0: the switch names no port */
-	uint16_t	 vlan;
-	uint8_t		 status, table;
+	uint16_t	 vlan : 12, status : 4;
 	uint16_t	 rows;			/* rows that say so */
-	int64_t		 since;			/* of the table that showed it first here (net_table_set()); 0: before this run */
 };
+_Static_assert(sizeof(struct sighting) == 24, "there are millions of them");
 
 struct station {
 	uint64_t	 mac;			/* 0: free slot */

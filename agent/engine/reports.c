@@ -177,8 +177,12 @@ table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment 
 static void
 polled(struct engine *e, struct sw *sw, bool complete)
 {
-	sw->polled_owed = e->polled_owed = true;
 	sw->polled_complete |= complete;
+	if (sw->polled_owed)
+		return;
+	sw->polled_owed = true;
+	sw->next_owed = e->polled_owed;
+	e->polled_owed = sw;
 }
 
 /* Every configured switch was asked once: from here places can be trusted, and baselines are taken. */

@@ -193,14 +193,8 @@ topology_decide(struct engine *e, struct moment now)
 static void
 polled_judge(struct engine *e, struct moment now)
 {
-	if (!e->polled_owed)
-		return;
-	e->polled_owed = false;
-	for (size_t i = 0; i < e->net.n_switches; i++) {
-		struct sw *sw = e->net.switches[i];
-
-		if (!sw->polled_owed)
-			continue;
+	for (struct sw *sw; (sw = e->polled_owed) != NULL;) {
+		e->polled_owed = sw->next_owed;
 		sw->polled_owed = false;
 		detect_polled(e, sw, sw->polled_complete, now);
 		sw->polled_complete = false;

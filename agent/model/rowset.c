@@ -53,6 +53,7 @@ rowset_build(struct rowset *out, struct row_ref *rows, size_t n)
 		rowset_free(out);
 		return -ENOMEM;
 	}
+	buf_fit(&out->bytes);
 	return 0;
 }
 
@@ -98,6 +99,7 @@ rowset_load(struct rowset *out, const void *bytes, size_t n)
 		rowset_free(out);
 		return -ENOMEM;
 	}
+	buf_fit(&out->bytes);
 	return 0;
 }
 
@@ -170,6 +172,7 @@ rowset_apply(const struct rowset *before, const struct rowset *removed, const st
 		return -ENOMEM;
 	}
 	rowset_free(&rest);
+	buf_fit(&out->bytes);
 	return 0;
 }
 

@@ -429,8 +429,8 @@ tables_put(struct tables *t, const struct varbind *v)
 	c.seq = (uint32_t)t->n_cells;
 	c.vlan = t->context;
 	c.n_idx = (uint8_t)n_idx;
-	c.idx_at = t->n_idx;
-	c.oct_at = t->n_oct;
+	c.idx_at = (uint32_t)t->n_idx;
+	c.oct_at = (uint32_t)t->n_oct;
 	memcpy(t->idx + t->n_idx, v->oid + n_ids + 1, n_idx * sizeof *t->idx);
 	t->n_idx += n_idx;
 	if (c.n_oct > 0)

@@ -17,7 +17,7 @@ enum tab { TAB_SYS, TAB_IF, TAB_BRIDGE, TAB_BASEPORT, TAB_VLANFDB, TAB_JNXVLAN, 
 
 struct cell {
 	int64_t		 number;
-	size_t		 idx_at, oct_at;	/* into tables.idx and tables.oct */
+	uint32_t	 idx_at, oct_at;	/* into tables.idx and tables.oct: they are shorter than TABLES_BYTES_MAX */
 	uint32_t	 seq;			/* order of arrival */
 	uint16_t	 n_oct;
 	uint16_t	 vlan;			/* of the context; 0: the default one */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ struct child {
 	bool			 told_ready, tried_filter, filtered;
 	bool			 leaving;
 };
+
+enum { TRIM_MS = 30000 };
 
 static struct child child;
 static enum peer_role child_role;
@@ -92,6 +95,18 @@ conf_received(int fd)
 	tell_ready();
 }
 
+/* What a busy moment needed goes back to the system: the sweep of thousands of switches leaves holes behind. */
+static void
+trim(void)
+{
+	static struct mono last;
+
+	if (mono_since(last, mono_now()) < TRIM_MS)
+		return;
+	last = mono_now();
+	malloc_trim(0);
+}
+
 static void
 parent_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, int fd)
 {
@@ -136,6 +151,7 @@ parent_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, in
 			child.ops->role(child.arg, &role);
 		break;
 	case MSG_PING:
+		trim();
 		put_u64(&b, get_u64(body));
 		chan_put(c, MSG_PONG, &b);
 		buf_free(&b);
