@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@
 #define RTO_FIRST_MS 1000
 #define RTO_MIN_MS 500
 #define RTO_MAX_MS 8000
+#define HEAP_KEPT (8 << 20)		/* what is free at its end is given back from this on */
 #define LIBRARY_LATE_MS 1000		/* past its time-out the library is not asked any more */
 
 struct rtt { bool known; double srtt, rttvar; };
@@ -892,6 +894,10 @@ library_init(void)
 	if (done)
 		return;
 	done = true;
+#ifdef M_TRIM_THRESHOLD
+	/* The library takes 64 KiB for each datagram it reads; at the end of the heap they would go back to the system each time. */
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+#endif
 	setenv("MIBS", "", 1);
 	setenv("MIBDIRS", "", 1);	/* empty, not unset: the default is folders */
 	snmp_register_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_LOGGING, library_said, NULL);
