@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@
 #define OUT_OCTETS 8192			/* more than the largest question takes */
 #define PAUSE_MS 2
 #define PAUSE_FROM 4			/* questions in flight */
+#define HEAP_KEPT (8 << 20)		/* what is free at its end is given back from this on */
 #define LIBRARY_LATE_MS 1000		/* past its time-out the library is not asked any more */
 
 struct rtt { bool known; double srtt, rttvar; };
@@ -1024,6 +1026,10 @@ library_init(void)
 	if (done)
 		return;
 	done = true;
+#ifdef M_TRIM_THRESHOLD
+	/* The library takes 64 KiB for each datagram it reads; at the end of the heap they would go back to the system each time. */
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+#endif
 	setenv("MIBS", "", 1);
 	setenv("MIBDIRS", "", 1);	/* empty, not unset: the default is folders */
 	snmp_register_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_LOGGING, library_said, NULL);
