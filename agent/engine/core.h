@@ -17,6 +17,7 @@ struct finding {
 	struct mono	 shown;		/* when its place showed it last */
 	int64_t		 gone_since;	/* the newest table when it was found to be gone; 0: before this run */
 	bool		 dirty;		/* changed without an event: to be written with the next batch */
+	bool		 unsaved;	/* changed while the disk takes nothing (unsaved.c) */
 	bool		 unlist_owed;	/* no policy is about it, and that could not be written yet */
 	uint64_t	 made;		/* its place in the order of findings and baselines; 0: in an earlier run */
 	struct mono	 moves_from;	/* the window in which its moves are counted */
@@ -45,10 +46,31 @@ struct waiting {
 	struct wall	 asked_wall;	/* a poll that began before the order is not the one ordered */
 };
 
+/* What was decided while the disk takes nothing: kept here, sent from here, and written when the disk is well (unsaved.c). */
+enum storage { STORAGE_OK, STORAGE_FAILED, STORAGE_MENDED };	/* MENDED: writes succeed again, but that was not told yet */
+struct unsaved_event { struct event event; uint64_t first_row; uint32_t n_rows, waiting; };
+struct unsaved_presence { uint32_t detection_id; struct place at; struct wall from, to; };
+struct unsaved {
+	struct unsaved_event	*events;	/* in the order of their rows */
+	size_t			 n_events, cap_events;
+	struct unsaved_presence	*presences;
+	size_t			 n_presences, cap_presences, mark_presences;	/* mark: before the change that is open */
+	uint64_t		 next_row;
+	bool			 conflicts, policies, state_lost;	/* these are to be written, too */
+	uint32_t		 last[COUNTERS], drawn[COUNTERS];	/* given last: on disk, and in the open transaction */
+	bool			 gap_owed[COUNTERS];
+	bool			 trouble_owed, broken;
+	bool			 writing;	/* it is being written just now */
+	char			 why[128];
+	struct mono		 failed_at, retry_at, mended_at;
+	int64_t			 backoff_ms;
+	uint64_t		 saved;		/* events of this episode that went from memory to the disk */
+};
+
 #define ROLES_MAX 24
 
 enum engine_counter { CNT_REPORTS, CNT_REPORTS_DROPPED, CNT_RESYNCS, CNT_EVENTS, CNT_STORE_FAILURES, CNT_FLOODED, CNT_POLLS_ASKED,
-	CNT_EVENTS_DROPPED, CNT_FINDINGS_REFUSED, CNT_MOVES_DAMPED, CNT_CONFLICTS_UNTOLD, CNT_N };
+	CNT_EVENTS_DROPPED, CNT_FINDINGS_REFUSED, CNT_MOVES_DAMPED, CNT_CONFLICTS_UNTOLD, CNT_EVENTS_FROM_MEMORY, CNT_N };
 
 struct engine {
 	struct conf		*conf;
@@ -96,7 +118,10 @@ struct engine {
 	int64_t			 since;		/* of the newest table: microseconds of this run, and always more than the one before */
 	struct mono		 started, heartbeat_at, batch_at, prune_at;
 	struct wall		 started_wall, last_complete_sweep;
-	bool			 store_ok;
+	enum storage		 storage;
+	struct unsaved		 unsaved;
+	uint8_t			 engine_id[32];	/* our SNMP engine's, once it was read */
+	size_t			 engine_id_len;
 	uint64_t		 counters[CNT_N];
 	uint64_t		 latency_ms[256];	/* the latest, seen → acknowledged */
 	uint32_t		 n_latency;
@@ -146,12 +171,17 @@ void		 summary_tell(struct engine *e, struct sw *sw, struct moment now);
 /* conflicts.c */
 /* After uplinks_decide(): conflicts that are new are told, those that ended forgotten. */
 void		 conflicts_tell(struct engine *e, struct moment now);
+int		 conflicts_save(struct engine *e);	/* what was told; in an open change */
 int		 conflicts_load(struct engine *e);	/* what an earlier run has told: 0 or an error of store.h */
 
 /* events.c: a change is begun, gets its detections and events, and ends on disk whole or not at all; receivers hear of it only
- * afterwards. Each returns 0 or an error of store.h, and change_end() takes that error and undoes what was begun. */
+ * afterwards. Each returns 0 or an error of store.h, and change_end() takes that error and undoes what was begun. -EAGAIN of
+ * change_end(): the disk has just failed; the same change once more, from change_begin() on, is kept in memory and told from
+ * there. Nothing but a failed disk makes that exception. */
 int		 change_begin(struct engine *e);	/* a change of its own: they do not nest */
 int		 change_detection(struct engine *e, struct detection *d);	/* gives it its id if it has none */
+int		 change_switch(struct engine *e, struct sw *sw);
+int		 change_presence(struct engine *e, uint32_t detection_id, const struct place *at, struct wall from, struct wall to);
 /* Fills in id, sequence, epoch and time, and adds a row per receiver. `only`: for that receiver alone; NULL: all. */
 int		 change_event(struct engine *e, struct event *ev, const char *only, struct moment now);
 /* `rc`: 0, or what went wrong on the way. `what` is named in the log when it cannot be kept. */
@@ -181,10 +211,33 @@ struct net_listener listener(struct engine *e);
 void		 policies_taken(struct engine *e);
 /* Other ones than were remembered, or it is not known. */
 bool		 policies_differ(struct engine *e);
-void		 policies_remember(struct engine *e);	/* those in force now */
+void		 policies_remember(struct engine *e, struct moment now);	/* those in force now */
+int		 policies_save(struct engine *e);	/* the same in an open change */
 
-/* engine.c */
-int		 switch_write(struct engine *e, struct sw *sw);	/* in an open change */
+/* engine.c: in an open transaction. `table`: with its table, if that has changed. */
+int		 switch_write(struct engine *e, struct sw *sw, bool table);
+/* What may wait for a quarter of a second. `all`: polls that changed nothing, too. */
+void		 batch_write(struct engine *e, bool all, struct moment now);
+
+/* unsaved.c */
+int		 unsaved_load(struct engine *e);	/* 0 or an error of store.h */
+void		 unsaved_free(struct engine *e);
+/* The next value of a counter: of the open transaction, or while the disk fails of this run. */
+int		 counter_next(struct engine *e, enum store_counter c, uint32_t *out);
+void		 counters_committed(struct engine *e);
+/* True: what is decided now stays in memory. */
+bool		 in_memory(const struct engine *e);
+/* The store has refused something, with this error: from now on changes stay in memory. */
+void		 storage_failed(struct engine *e, int rc, struct moment now);
+/* Room for `n` more events: 0, -ENOSPC or -ENOMEM. Of those that everybody has, the oldest make room: they are missing in the log. */
+int		 unsaved_room(struct engine *e, size_t n);
+void		 unsaved_add(struct engine *e, const struct event *ev, uint64_t first_row, uint32_t n_rows);	/* there is room */
+int		 unsaved_event(const struct engine *e, uint64_t row, struct event *out);	/* -ENOENT: none */
+void		 unsaved_row_done(struct engine *e, uint64_t row);
+/* Writes what is owed when it is time to try, tells the failure and its end. Milliseconds until it has something to do again. */
+int64_t		 storage_tick(struct engine *e, struct moment now);
+void		 storage_try(struct engine *e, struct moment now);	/* at once */
+
 
 /* reports.c */
 void		 report_forget(struct engine *e, uint64_t key);	/* half a report of a switch that is not configured any more */

@@ -93,10 +93,16 @@ out_load(void *arg, uint64_t row, struct event *out)
 {
 	struct engine *e = arg;
 
-	return store_outbox_get(e->store, row, out);
+	return (row & OUTBOX_UNSAVED) != 0 ? unsaved_event(e, row, out) : store_outbox_get(e->store, row, out);
 }
 
-static const struct outbox_ops outbox_ops = { out_deliver, out_random, out_load };
+static void
+out_unsaved_done(void *arg, uint64_t row)
+{
+	unsaved_row_done(arg, row);
+}
+
+static const struct outbox_ops outbox_ops = { out_deliver, out_random, out_load, out_unsaved_done };
 
 /* A database that was lost is owed an alarm until that is on disk (store.h). */
 static int
@@ -111,6 +117,15 @@ state_lost_load(struct engine *e)
 	return rc == -ENOENT ? 0 : rc;
 }
 
+static int
+state_lost_forget(struct engine *e)
+{
+	if (!in_memory(e))
+		return store_meta_put(e->store, STORE_STATE_LOST, "", 0);
+	e->unsaved.state_lost = true;
+	return 0;
+}
+
 static void
 state_lost_tell(struct engine *e, struct moment now)
 {
@@ -122,9 +137,11 @@ state_lost_tell(struct engine *e, struct moment now)
 		return;
 	text_printf(text, sizeof text, "state lost: the broken database was moved to %s", e->state_lost);
 	event_of_agent(EVENT_AGENT_TROUBLE, SEVERITY_MAJOR, text, &ev);
-	if ((rc = change_begin(e)) == 0 && (rc = store_meta_put(e->store, STORE_STATE_LOST, "", 0)) == 0)
-		rc = change_event(e, &ev, NULL, now);
-	if (change_end(e, rc, "state lost", now) == 0)
+	do {
+		if ((rc = change_begin(e)) == 0 && (rc = state_lost_forget(e)) == 0)
+			rc = change_event(e, &ev, NULL, now);
+	} while ((rc = change_end(e, rc, "state lost", now)) == -EAGAIN);
+	if (rc == 0)
 		e->state_lost[0] = '\0';
 }
 
@@ -144,7 +161,7 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
 		return NULL;
 	*e = (struct engine){ .conf = conf, .registry = registry, .store = store, .ops = ops, .arg = arg, .epoch = opened->epoch,
 		.started = now.mono, .started_wall = now.wall, .batch_at = now.mono, .heartbeat_at = now.mono,
-		.prune_at = mono_add(now.mono, PRUNE_MS), .store_ok = true, .loading = now, .topology_at = now.mono,
+		.prune_at = mono_add(now.mono, PRUNE_MS), .loading = now, .topology_at = now.mono,
 		.net = { .max_stations = conf->max_stations, .precious = is_precious, .arg = e, .topology_stale = true } };
 	ops->random(arg, (uint8_t *)&e->net.seed, sizeof e->net.seed);
 	e->net.owners.seed = e->net.heard.seed = e->by_mac.seed = e->net.seed;
@@ -156,7 +173,7 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
 		if (net_switch_add(&e->net, &conf->switches[i]) == NULL)
 			goto fail;
 	if (store_switches(store, switch_loaded, e) < 0 || store_detections(store, detection_loaded, e) < 0 ||
-	    store_outbox(store, outbox_loaded, e) < 0 || conflicts_load(e) < 0)
+	    store_outbox(store, outbox_loaded, e) < 0 || conflicts_load(e) < 0 || unsaved_load(e) < 0)
 		goto fail;
 	if (policies_differ(e))
 		e->policy = POLICY_SINCE_LAST_RUN;
@@ -187,6 +204,7 @@ engine_free(struct engine *e)
 	map_free(&e->by_mac);
 	map_free(&e->by_block);
 	net_free(&e->net);
+	unsaved_free(e);
 	outbox_free(e->outbox);
 	conf_free(e->conf);
 	free(e);
@@ -234,7 +252,7 @@ engine_configure(struct engine *e, struct conf *conf, struct registry *registry,
 		work(e, now);
 		if (e->policy == POLICY_NOW) {
 			e->policy = POLICY_SAME;
-			policies_remember(e);
+			policies_remember(e, now);
 		}
 	} else
 		work(e, now);
@@ -321,7 +339,7 @@ engine_query(struct engine *e, const struct msg_query *q, struct moment now)
 /* ---- what is due */
 
 int
-switch_write(struct engine *e, struct sw *sw)
+switch_write(struct engine *e, struct sw *sw, bool table)
 {
 	struct store_switch s = { .number = sw->number, .last_poll = sw->last_poll, .last_complete = sw->last_complete,
 		.baseline_at = sw->baseline_at, .polls = sw->polls, .uptime_cs = sw->uptime_cs, .state = (uint8_t)sw->state,
@@ -329,7 +347,7 @@ switch_write(struct engine *e, struct sw *sw)
 	int rc;
 
 	memcpy(s.name, sw->name, sizeof s.name);
-	if (sw->table_dirty)
+	if (table && sw->table_dirty)
 		rowset_pack(&sw->table, &s.table);
 	if ((rc = s.table.bad ? -ENOMEM : store_switch_put(e->store, &s)) == 0)
 		sw->number = s.number;
@@ -344,9 +362,8 @@ switch_is_due(const struct sw *sw, bool all)
 	return sw->table_dirty || sw->state_dirty || (all && sw->dirty);
 }
 
-/* All that may wait for a quarter of a second. `all`: polls that changed nothing, too. */
-static void
-batch_write(struct engine *e, bool all)
+void
+batch_write(struct engine *e, bool all, struct moment now)
 {
 	size_t n_done;
 	const uint64_t *done = outbox_done(e->outbox, &n_done);
@@ -357,23 +374,22 @@ batch_write(struct engine *e, bool all)
 		any = switch_is_due(e->net.switches[i], all);
 	for (size_t i = 0; i < e->n_findings && !any; i++)
 		any = e->findings[i]->dirty;
-	if (!any)
+	if (!any || in_memory(e))
 		return;
 	rc = store_begin(e->store);
 	for (size_t i = 0; i < n_done && rc == 0; i++)
 		rc = store_outbox_done(e->store, done[i]);
 	for (size_t i = 0; i < e->net.n_switches && rc == 0; i++)
 		if (switch_is_due(e->net.switches[i], all))
-			rc = switch_write(e, e->net.switches[i]);
+			rc = switch_write(e, e->net.switches[i], true);
 	for (size_t i = 0; i < e->n_findings && rc == 0; i++)
 		if (e->findings[i]->dirty && e->findings[i]->d.id != 0)
 			rc = store_detection_put(e->store, &e->findings[i]->d);
 	if (rc == 0)
 		rc = store_commit(e->store);
-	e->store_ok = rc == 0;
 	if (rc < 0) {
+		storage_failed(e, rc, now);
 		store_rollback(e->store);
-		e->counters[CNT_STORE_FAILURES]++;
 		return;
 	}
 	outbox_settled(e->outbox);
@@ -402,13 +418,15 @@ heartbeat(struct engine *e, struct moment now)
 		e->heartbeat_at = mono_add(now.mono, (int64_t)e->conf->heartbeat_s * 1000);
 	else
 		e->heartbeat_at = mono_add(now.mono, 5000);
-	batch_write(e, true);
+	batch_write(e, true, now);
 }
 
 void
-engine_stop(struct engine *e)
+engine_stop(struct engine *e, struct moment now)
 {
-	batch_write(e, true);
+	if (in_memory(e))
+		storage_try(e, now);
+	batch_write(e, true, now);
 }
 
 /* A clock that was set, or that begins this run far from the newest thing on record, throws no history away (threat-model.md S5). */
@@ -427,14 +445,15 @@ static void
 prune(struct engine *e, struct moment now)
 {
 	struct wall before = { now.wall.us - (int64_t)e->conf->retention_s * 1000000 };
+	int rc;
 
 	if (!clock_is_sane(e, now)) {
 		log_warnx("the clock was set or this daemon was off for long: no history is removed in this run");
 		return;
 	}
-	if (store_begin(e->store) < 0 || store_prune(e->store, before) < 0 || store_commit(e->store) < 0) {
+	if ((rc = store_begin(e->store)) < 0 || (rc = store_prune(e->store, before)) < 0 || (rc = store_commit(e->store)) < 0) {
+		storage_failed(e, rc, now);
 		store_rollback(e->store);
-		e->counters[CNT_STORE_FAILURES]++;
 	}
 }
 
@@ -457,10 +476,10 @@ engine_tick(struct engine *e, struct moment now)
 	if (mono_since(e->heartbeat_at, now.mono) >= 0)
 		heartbeat(e, now);
 	if (mono_since(e->batch_at, now.mono) >= 0) {
-		batch_write(e, false);
+		batch_write(e, false, now);
 		e->batch_at = mono_add(now.mono, BATCH_MS);
 	}
-	if (mono_since(e->prune_at, now.mono) >= 0) {
+	if (mono_since(e->prune_at, now.mono) >= 0 && !in_memory(e)) {
 		prune(e, now);
 		e->prune_at = mono_add(now.mono, PRUNE_MS);
 	}
@@ -468,6 +487,7 @@ engine_tick(struct engine *e, struct moment now)
 		next = sooner(next, detect_tick(e, now));
 		next = sooner(next, summaries_tell(e, now));
 	}
+	next = sooner(next, storage_tick(e, now));
 	next = sooner(next, owed_events_tell(e, now));
 	state_lost_tell(e, now);
 	next = sooner(next, answer_tick(e, now));

@@ -24,6 +24,8 @@ enum row_state { ROW_QUEUED, ROW_IN_FLIGHT };
 struct entry {
 	struct entry	*next, **prev;
 	uint64_t	 row;
+	uint64_t	 sent_as;	/* the number that notify knows, while in flight */
+	uint64_t	 saved_as;	/* between outbox_save() and outbox_saved() */
 	uint64_t	 subject;	/* what has to stay in order */
 	enum row_state	 state;
 	bool		 heartbeat;
@@ -149,7 +151,9 @@ subject_of(const struct event *e)
 static void
 entry_settle(struct outbox *o, struct receiver *r, struct entry *e)
 {
-	if (array_grow((void **)&o->done, o->n_done, &o->cap_done, sizeof *o->done) == 0)
+	if ((e->row & OUTBOX_UNSAVED) != 0)
+		o->ops->unsaved_done(o->arg, e->row);
+	else if (array_grow((void **)&o->done, o->n_done, &o->cap_done, sizeof *o->done) == 0)
 		o->done[o->n_done++] = e->row;
 	else
 		log_error("out of memory: outbox row %llu is sent again after the next start", (unsigned long long)e->row);
@@ -217,6 +221,27 @@ outbox_settled(struct outbox *o)
 	o->n_done = 0;
 }
 
+int
+outbox_save(struct outbox *o, int (*put)(void *arg, const char *receiver, uint64_t unsaved, uint64_t *row), void *arg)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < o->n && rc == 0; i++)
+		for (struct entry *e = o->receivers[i].first; e != NULL && rc == 0; e = e->next)
+			if ((e->row & OUTBOX_UNSAVED) != 0)
+				rc = put(arg, o->receivers[i].name, e->row, &e->saved_as);
+	return rc;
+}
+
+void
+outbox_saved(struct outbox *o)
+{
+	for (size_t i = 0; i < o->n; i++)
+		for (struct entry *e = o->receivers[i].first; e != NULL; e = e->next)
+			if ((e->row & OUTBOX_UNSAVED) != 0)
+				e->row = e->saved_as;
+}
+
 static struct entry *
 entry_in_flight(struct outbox *o, uint64_t row, struct receiver **owner)
 {
@@ -227,7 +252,7 @@ entry_in_flight(struct outbox *o, uint64_t row, struct receiver **owner)
 		for (struct entry *e = r->first; e != NULL && left > 0; e = e->next) {
 			if (e->state != ROW_IN_FLIGHT)
 				continue;
-			if (e->row == row) {
+			if (e->sent_as == row) {
 				*owner = r;
 				return e;
 			}
@@ -354,6 +379,7 @@ entry_send(struct outbox *o, struct receiver *r, struct entry *e, struct moment 
 	memcpy(m.receiver, r->name, sizeof m.receiver);
 	memcpy(m.agent, o->agent, sizeof m.agent);
 	e->state = ROW_IN_FLIGHT;
+	e->sent_as = e->row;
 	e->sent = now.mono;
 	r->in_flight++;
 	o->ops->deliver(o->arg, &m);

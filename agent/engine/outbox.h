@@ -12,7 +12,12 @@ struct outbox_ops {
 	void	(*random)(void *arg, uint8_t *out, size_t n);
 	/* Reads the event of a row. 0; -EBADMSG or -ENOENT: it is lost (counted, said, settled); else: try again later. */
 	int	(*load)(void *arg, uint64_t row, struct event *out);
+	/* A row that no disk has yet (OUTBOX_UNSAVED) is done with. */
+	void	(*unsaved_done)(void *arg, uint64_t row);
 };
+
+/* Set in the number of a row that exists in memory only, because the disk takes nothing (unsaved.c). */
+#define OUTBOX_UNSAVED (1ull << 63)
 
 struct outbox_figures {
 	const char	*receiver;	/* borrowed */
@@ -27,13 +32,18 @@ struct outbox	*outbox_new(const struct outbox_ops *ops, void *arg);	/* NULL: out
 void		 outbox_free(struct outbox *o);
 /* The receivers in force, and our name in notifications; both are copied. */
 void		 outbox_configure(struct outbox *o, const struct conf *c);
-/* Takes a committed row. A heartbeat takes the place of an older one that waits. false: out of memory; it stays in the store for
+/* Takes a row that is committed, or OUTBOX_UNSAVED. A heartbeat takes the place of an older one that waits. false: out of memory; it stays in the store for
  * the next start. */
 bool		 outbox_add(struct outbox *o, const struct outbox_row *row, struct moment now);
 /* Rows that are done with, to be taken out of the store with the next batch; borrowed until outbox_settled(). A crash before
  * that sends some again, with the same event id. */
 const uint64_t	*outbox_done(const struct outbox *o, size_t *n);
 void		 outbox_settled(struct outbox *o);
+/* Each row that is OUTBOX_UNSAVED goes through `put`, in the order of each receiver: 0, with the number that the row has in the
+ * store's open transaction. After the commit outbox_saved() gives them these numbers; what is in flight stays so. The first error
+ * of `put` is returned. */
+int		 outbox_save(struct outbox *o, int (*put)(void *arg, const char *receiver, uint64_t unsaved, uint64_t *row), void *arg);
+void		 outbox_saved(struct outbox *o);
 /* The event that the result is about, borrowed until the next call; NULL: nothing of that row is in flight. */
 const struct event *outbox_result(struct outbox *o, const struct msg_delivered *m, struct moment now);
 /* notify came or went: what was in flight waits again. */

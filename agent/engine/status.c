@@ -78,7 +78,7 @@ static json_t *
 counters_json(const struct engine *e)
 {
 	static const char *const names[] = { "reports", "reportsDropped", "resyncs", "events", "storeFailures", "alarmsInFloods",
-		"pollsAsked", "eventsDropped", "findingsRefused", "movesDamped", "conflictsUntold" };
+		"pollsAsked", "eventsDropped", "findingsRefused", "movesDamped", "conflictsUntold", "eventsFromMemory" };
 	json_t *o = json_object(), *poller = json_object();
 
 	for (size_t i = 0; i < nitems(names); i++)
@@ -92,6 +92,7 @@ counters_json(const struct engine *e)
 	POLLER_COUNTERS(SUM)
 #undef SUM
 	json_object_set_new(o, "poller", poller);
+	json_object_set_new(o, "eventsInMemory", json_integer((json_int_t)e->unsaved.n_events));
 	json_object_set_new(o, "rowsOutOfStep", json_integer((json_int_t)e->net.strays));
 	json_object_set_new(o, "stationsRefused", json_integer((json_int_t)e->net.refused_stations));
 	json_object_set_new(o, "rowsRefused", json_integer((json_int_t)e->net.bad_rows));
@@ -158,7 +159,7 @@ status_json(struct engine *e, struct moment now)
 	json_object_set_new(o, "registry", registry_json(e));
 	json_object_set_new(o, "policies", policies_json(e));
 	json_object_set_new(o, "engineId", text_or_null(hex));
-	json_object_set_new(o, "store", json_string(e->store_ok ? "ok" : "failing"));
+	json_object_set_new(o, "store", json_string(in_memory(e) ? "failing" : "ok"));
 	json_object_set_new(o, "counters", counters_json(e));
 	return o;
 }

@@ -2,8 +2,11 @@
 #include "engine_lab.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +150,7 @@ lab_crash(void)
 void
 lab_stop(void)
 {
-	engine_stop(lab.engine);
+	engine_stop(lab.engine, lab.now);
 	lab_crash();
 }
 
@@ -160,6 +163,37 @@ lab_disk_full(bool full)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
 	r.rlim_cur = full ? 1024 : r.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+static struct { long from, until, calls; int err; } disk;
+
+static ssize_t
+faulty_pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	if (++disk.calls < disk.from || disk.calls >= disk.until)
+		return pwrite(fd, p, n, at);
+	errno = disk.err;
+	return -1;
+}
+
+void
+lab_writes_fail(long from, long n, int err)
+{
+	static const char *const calls[] = { "pwrite", "pwrite64" };
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	for (size_t i = 0; i < nitems(calls); i++)
+		assert_int_equal(vfs->xSetSystemCall(vfs, calls[i], (sqlite3_syscall_ptr)faulty_pwrite), SQLITE_OK);
+	disk.calls = 0;
+	disk.from = from != 0 ? from : LONG_MAX;
+	disk.until = n < LONG_MAX - from ? from + n : LONG_MAX;
+	disk.err = err;
+}
+
+long
+lab_writes(void)
+{
+	return disk.calls;
 }
 
 int
@@ -200,6 +234,7 @@ lab_teardown(void **state)
 {
 	(void)state;
 	lab_disk_full(false);			/* a claim that failed may have left it so */
+	lab_writes_fail(0, 0, 0);
 	if (lab.engine != NULL)
 		lab_stop();
 	registry_free(lab.registry);

@@ -76,6 +76,9 @@ void	lab_crash(void);
 void	lab_reconfigure(void);
 /* From now on nothing can be written, or all again. */
 void	lab_disk_full(bool full);
+/* The database's writes from the `from`th one on fail with `err`, `n` of them; 0 from: no more. */
+void	lab_writes_fail(long from, long n, int err);
+long	lab_writes(void);		/* how many there were since then */
 
 void	lab_tick(void);
 void	lab_later(int64_t ms);

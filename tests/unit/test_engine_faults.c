@@ -1,52 +1,12 @@
-/* tests/unit/test_engine_faults.c: what the engine of engine_lab.h says when something goes wrong around it: a disk that is full,
- * a kill at the worst moment, a clock that is set, a reload in the middle of something, and switches and devices that lie. */
+/* tests/unit/test_engine_faults.c: what the engine of engine_lab.h says when something goes wrong around it: a kill at the worst
+ * moment, a clock that is set, a reload in the middle of something, and switches and devices that lie. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "engine_lab.h"
 
-/* ---- a full disk, a kill */
-
-static void
-a_device_let_go_of_is_said_although_the_disk_was_full(void **state)
-{
-	(void)state;
-	lab_plug(0, CAMERA, A, 5);
-	lab_sweep();
-	lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
-	lab.policies = ABOUT_NOBODY;
-	lab_disk_full(true);
-	lab_reconfigure();
-	assert_true(lab_status("counters", "storeFailures") > 0);
-	assert_int_equal(lab_told(EVENT_DEVICE_HANDLED, "noc", NULL), 0);
-	lab_disk_full(false);
-	for (int i = 0; i < 3; i++) {
-		lab_later(2000);
-		lab_sweep();
-	}
-	assert_int_equal(lab_told(EVENT_DEVICE_HANDLED, "noc", NULL), 1);
-}
-
-static void
-what_happened_to_us_is_said_although_the_disk_was_full(void **state)
-{
-	struct msg_process m = { .who = "poller", .up = false, .restarts = 1, .why = "died" };
-	struct event ev;
-
-	(void)state;
-	lab_sweep();
-	lab_disk_full(true);
-	engine_process(lab.engine, &m, lab.now);
-	lab_later(2000);
-	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", NULL), 0);
-	lab_disk_full(false);
-	lab_later(2000);
-	lab_later(2000);
-	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", &ev), 1);
-	assert_non_null(strstr(ev.text, "poller died"));
-}
+/* ---- a baseline that could not be written, a kill; the rest of a failing disk is in test_engine_storage.c */
 
 /* The baselines of the first sweep fail: the ids that they had given out must be free again, or two devices get the same one, and
  * a restart finds one of them only. */
@@ -79,28 +39,6 @@ no_two_devices_get_one_id_when_a_baseline_could_not_be_written(void **state)
 	lab_sweep();
 	lab_later(20000);
 	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), n);
-}
-
-static void
-alarms_that_could_not_be_written_are_no_flood(void **state)
-{
-	(void)state;
-	lab_sweep();
-	lab_sweep();
-	lab_plug(0, CAMERA, A, 5);
-	lab_disk_full(true);
-	lab_sweep();
-	for (int i = 0; i < 12; i++)		/* more tries than a port has single alarms */
-		lab_later(1000);
-	assert_true(lab_status("counters", "storeFailures") > 8);
-	lab_disk_full(false);
-	lab_later(1000);
-	lab_later(1000);
-	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
-	lab_later(61000);
-	lab_later(2000);
-	assert_int_equal(lab_told(EVENT_MAC_FLOOD, "noc", NULL), 0);
-	assert_int_equal(lab_status("counters", "alarmsInFloods"), 0);
 }
 
 static void
@@ -509,10 +447,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CLAIM(a_device_let_go_of_is_said_although_the_disk_was_full),
-		CLAIM(what_happened_to_us_is_said_although_the_disk_was_full),
 		CLAIM(no_two_devices_get_one_id_when_a_baseline_could_not_be_written),
-		CLAIM(alarms_that_could_not_be_written_are_no_flood),
 		CLAIM(a_lost_database_is_said_even_when_a_kill_came_before_the_word),
 		CLAIM(s5_a_clock_set_back_makes_no_new_camera_an_old_one),
 		CLAIM(a_first_poll_that_has_to_wait_for_its_turn_is_a_baseline_all_the_same),

@@ -20,7 +20,7 @@ static struct bench {
 	int		 broken_rc;
 	struct { uint64_t row; char receiver[NAME_MAX_OCTETS]; } out[4096];
 	size_t		 n_out;
-	unsigned	 loads;
+	unsigned	 loads, unsaved_done;
 } bench;
 
 static void
@@ -50,10 +50,18 @@ load(void *arg, uint64_t row, struct event *out)
 	return 0;
 }
 
+static void
+unsaved_done(void *arg, uint64_t row)
+{
+	(void)arg;
+	assert_true((row & OUTBOX_UNSAVED) != 0);
+	bench.unsaved_done++;
+}
+
 static int
 setup(void **state)
 {
-	static const struct outbox_ops ops = { deliver, random_octets, load };
+	static const struct outbox_ops ops = { deliver, random_octets, load, unsaved_done };
 	static char names[2][8] = { "noc", "second" };
 	static struct conf_receiver receivers[2];
 	struct conf c = { .name = names[0], .receivers = receivers, .n_receivers = 2 };
