@@ -457,6 +457,25 @@ prune(struct engine *e, struct moment now)
 	}
 }
 
+static void
+overflows_tell(struct engine *e, struct moment now)
+{
+	struct outbox_overflow o;
+	struct event ev;
+	char text[160];
+
+	while (outbox_overflow(e->outbox, &o)) {
+		if (o.begun)
+			text_printf(text, sizeof text, "queue overflow: %s was away for too long, %zu notifications wait for it and the first expire",
+			    o.receiver, o.queued);
+		else
+			text_printf(text, sizeof text, "queue overflow over: %zu notifications wait for %s, %llu have expired since the start",
+			    o.queued, o.receiver, (unsigned long long)o.expired);
+		event_of_agent(o.begun ? EVENT_AGENT_TROUBLE : EVENT_AGENT_RECOVERED, o.begun ? SEVERITY_MAJOR : SEVERITY_INFO, text, &ev);
+		event_owe(e, &ev, now);
+	}
+}
+
 static int64_t
 sooner(int64_t a, int64_t b)
 {
@@ -492,6 +511,7 @@ engine_tick(struct engine *e, struct moment now)
 	state_lost_tell(e, now);
 	next = sooner(next, answer_tick(e, now));
 	next = sooner(next, outbox_tick(e->outbox, now));
+	overflows_tell(e, now);
 	next = sooner(next, mono_since(now.mono, e->heartbeat_at));
 	next = sooner(next, mono_since(now.mono, e->batch_at));
 	return next < 1 ? 1 : next;

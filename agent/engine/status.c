@@ -10,13 +10,14 @@
 static json_t *
 outbox_json(const struct engine *e)
 {
+	static const char *const states[] = { [RECEIVER_UP] = "up", [RECEIVER_DOWN] = "down", [RECEIVER_REFUSED] = "refused" };
 	json_t *list = json_array();
 	struct outbox_figures f;
 
 	for (size_t i = 0; outbox_figures(e->outbox, i, &f); i++)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "receiver", f.receiver, "type",
 		    f.orphan ? "not configured" : f.inform ? "inform" : "trap", "queued", (json_int_t)f.queued, "inFlight",
-		    (json_int_t)f.in_flight, "state", f.down ? "down" : "up", "delivered", (json_int_t)f.delivered, "timedOut",
+		    (json_int_t)f.in_flight, "state", states[f.state], "delivered", (json_int_t)f.delivered, "timedOut",
 		    (json_int_t)f.timed_out, "refused", (json_int_t)f.refused, "expired", (json_int_t)f.expired, "oldest", time_json(f.oldest),
 		    "lastFailure", text_or_null(f.last_failure)));
 	return list;

@@ -80,6 +80,81 @@ a_lost_database_is_said_even_when_a_kill_came_before_the_word(void **state)
 	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", NULL), 1);
 }
 
+/* ---- a receiver that was away for long */
+
+static void
+outbox_fill(const char *receiver, int n)
+{
+	struct event e = { .type = EVENT_SUMMARY, .severity = SEVERITY_INFO, .at = lab.now.wall };
+	struct store_opened opened;
+	uint64_t row;
+
+	assert_int_equal(store_open(&lab.store, lab.dir, lab.now.wall, &opened), 0);
+	assert_int_equal(store_begin(lab.store), 0);
+	for (int i = 0; i < n; i++) {
+		e.sequence = (uint32_t)i + 1;
+		snprintf(e.id, sizeof e.id, "%026d", i);
+		snprintf(e.switch_name, sizeof e.switch_name, "sw-%d", i);
+		assert_int_equal(store_outbox_put(lab.store, receiver, &e, &row), 0);
+	}
+	assert_int_equal(store_commit(lab.store), 0);
+	store_close(lab.store);
+}
+
+/* It answers; the others do not. */
+static void
+only_answers(const char *receiver)
+{
+	for (size_t i = 0; i < lab.n_out; i++)
+		if (strcmp(lab.out[i].receiver, receiver) == 0) {
+			struct msg_delivered d = { lab.out[i].row, DELIVERY_ACKNOWLEDGED, 1, "" };
+
+			engine_delivered(lab.engine, &d, lab.now);
+		}
+	lab_tick();
+}
+
+static unsigned
+troubles(const char *receiver, enum event_type type, const char *begin)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < lab.n_out; i++)
+		n += lab.out[i].event.type == type && strcmp(lab.out[i].receiver, receiver) == 0 &&
+		    strncmp(lab.out[i].event.text, begin, strlen(begin)) == 0;
+	return n;
+}
+
+static void
+q3_a_queue_that_overflows_is_one_alarm_and_its_end_another(void **state)
+{
+	unsigned over = 0, ended = 0, rows = 0;
+
+	(void)state;
+	lab_stop();
+	outbox_fill("noc", 100000);
+	lab.acknowledge = false;
+	lab_start();
+	for (int i = 0; i < 5; i++) {
+		lab_plug(i, CAMERA + (uint64_t)i, A, 5);
+		lab_sweep();
+		lab_later(1000);
+		only_answers("second");
+	}
+	assert_int_equal(troubles("second", EVENT_AGENT_TROUBLE, "queue overflow: noc "), 1);
+	lab.acknowledge = true;
+	for (int i = 0; i < 400 && ended == 0; i++) {
+		lab.n_out = 0;
+		lab_later(31000);		/* also past what nobody answered before */
+		over += troubles("second", EVENT_AGENT_TROUBLE, "queue overflow");
+		ended += troubles("second", EVENT_AGENT_RECOVERED, "queue overflow over: ");
+		rows += troubles("noc", EVENT_SUMMARY, "");
+	}
+	assert_int_equal(over, 0);
+	assert_int_equal(ended, 1);
+	assert_in_range(rows, 9900, 10500);
+}
+
 /* ---- clocks, and what comes in an unlucky order */
 
 static void
@@ -449,6 +524,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CLAIM(no_two_devices_get_one_id_when_a_baseline_could_not_be_written),
 		CLAIM(a_lost_database_is_said_even_when_a_kill_came_before_the_word),
+		CLAIM(q3_a_queue_that_overflows_is_one_alarm_and_its_end_another),
 		CLAIM(s5_a_clock_set_back_makes_no_new_camera_an_old_one),
 		CLAIM(a_first_poll_that_has_to_wait_for_its_turn_is_a_baseline_all_the_same),
 		CLAIM(a_poll_without_the_interface_table_makes_no_access_port_of_an_uplink),
