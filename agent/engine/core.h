@@ -10,6 +10,7 @@
 struct finding {
 	struct detection d;
 	bool		 held;		/* not told yet: its place is being looked for */
+	bool		 stock;		/* where it was seen before it was told nobody had looked before: it may have been there */
 	struct mono	 held_until;
 	uint32_t	 asks;		/* polls asked for on its way down the tree */
 	struct wall	 seen_at;	/* when the report that showed it had ended */
@@ -99,6 +100,7 @@ struct engine {
 	bool			 polled_owed;	/* some switch has */
 	bool			 prefix_rules;	/* the policies have rules about address blocks of the operator's own */
 	bool			 swept;		/* every configured switch was asked once */
+	bool			 first_run;	/* when it began there was no baseline of any switch */
 	enum { POLICY_SAME, POLICY_SINCE_LAST_RUN, POLICY_NOW } policy;	/* why a device may be found that was there before */
 	struct mono		 topology_at;	/* not before this the next pass over all ports */
 	struct flood		 floods[FLOODS_MAX];

@@ -176,7 +176,7 @@ static void
 tell(struct engine *e, struct finding *f, struct detection *d, enum event_type type, struct moment now)
 {
 	bool first = type == EVENT_DEVICE_DETECTED, member = !first && is_flood_member(e, &f->d);
-	bool stock = first && is_quiet(e, d), quiet = stock || member || (first && !port_may_alarm(e, &d->location, now)) ||
+	bool stock = first && is_quiet(e, d) && net_switch_named(&e->net, d->location.place.switch_name) != NULL, quiet = stock || member || (first && !port_may_alarm(e, &d->location, now)) ||
 	    (type == EVENT_DEVICE_MOVED && !move_may_be_told(f, now));
 	const uint32_t id = d->id;
 	int rc;
@@ -233,17 +233,22 @@ place_is_pending(struct engine *e, struct finding *f, const struct location *l, 
 	return ask_behind(e, f) > 0 || locate_in_doubt(&e->net, f->d.mac);
 }
 
-static enum origin
-origin_of(const struct engine *e, const struct finding *f, const struct detection *d)
+/* Nobody had looked at its place before it was found. Where no place is known, or its switch is not configured any more or has died,
+ * it stays what was known last; and at first that is so while nothing was read in any run. */
+static bool
+is_stock(const struct engine *e, const struct finding *f, const struct detection *d)
 {
 	const struct sw *sw = net_switch_named(&e->net, d->location.place.switch_name);
 
+	return sw == NULL ? f->stock : sw->baseline_at.us == 0 || f->made < sw->baseline_order;
+}
+
+static enum origin
+origin_of(const struct engine *e, const struct finding *f, const struct detection *d)
+{
 	if (d->origin == ORIGIN_POLICY || d->origin == ORIGIN_EXISTING)
 		return d->origin;
-	/* Where no place is known there is no baseline to hold it against: new, unless nothing has been read before. */
-	if (sw == NULL)
-		return e->swept ? ORIGIN_NEW : ORIGIN_EXISTING;
-	return sw->baseline_at.us == 0 || f->made < sw->baseline_order ? ORIGIN_EXISTING : ORIGIN_NEW;
+	return is_stock(e, f, d) ? ORIGIN_EXISTING : ORIGIN_NEW;
 }
 
 /* It was there before the policy or the registry that it falls under now. */
@@ -274,6 +279,7 @@ finding_new(struct engine *e, struct detection *d, struct moment now)
 	if ((f = finding_add(e, d, now)) == NULL)
 		return NULL;			/* counted, or out of memory: looked at again when something about it changes */
 	f->held = true;
+	f->stock = e->first_run && !e->swept;
 	f->held_until = mono_add(now.mono, HOLD_MS);
 	f->seen_at = now.wall;
 	return f;
@@ -286,6 +292,7 @@ finding_announce(struct engine *e, struct finding *f, struct detection *d, struc
 		d->location = f->d.location;	/* gone before it was told: told all the same, where it was seen */
 		site_set(e, d);
 	}
+	f->stock = is_stock(e, f, d);
 	if (place_is_pending(e, f, &d->location, now)) {
 		finding_take(e, f, d);
 		return;

@@ -175,6 +175,9 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
 	if (store_switches(store, switch_loaded, e) < 0 || store_detections(store, detection_loaded, e) < 0 ||
 	    store_outbox(store, outbox_loaded, e) < 0 || conflicts_load(e) < 0 || unsaved_load(e) < 0)
 		goto fail;
+	e->first_run = true;
+	for (size_t i = 0; i < e->net.n_switches; i++)
+		e->first_run = e->first_run && e->net.switches[i]->baseline_at.us == 0;
 	if (policies_differ(e))
 		e->policy = POLICY_SINCE_LAST_RUN;
 	if (state_lost_load(e) < 0)

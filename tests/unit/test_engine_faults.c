@@ -258,6 +258,7 @@ a_switch_dropped_in_the_first_sweep_does_not_keep_it_from_ending(void **state)
 	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &ev), 1);
 	assert_string_equal(ev.switch_name, "core");
 	assert_int_equal(ev.if_index, 5);
+	assert_int_equal(ev.origin, ORIGIN_EXISTING);	/* nobody had looked there before */
 	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 1, &ev), 1);
 	assert_string_equal(ev.switch_name, "a");
 	assert_int_equal(ev.origin, ORIGIN_EXISTING);
@@ -282,6 +283,7 @@ a_finding_whose_switch_dies_before_its_time_is_told_and_placed_later(void **stat
 	lab_poll(B);
 	lab_later(20000);
 	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(ev.origin, ORIGIN_EXISTING);
 	lab_poll(A);				/* it is back */
 	lab_later(1000);
 	lab_sweep();
