@@ -109,6 +109,7 @@ struct engine {
 	struct event		*owed_events;	/* about ourselves, that could not be written yet */
 	size_t			 n_owed_events, cap_owed_events;
 	struct mono		 owed_at;
+	bool			 relearning;	/* state was lost, and not every switch has a baseline since */
 	char			 state_lost[256];	/* where a broken database was moved; "": none, or told */
 	struct waiting		*waiting;
 	struct listing		*listings;	/* answers being given (find.c) */
@@ -195,6 +196,8 @@ int64_t		 owed_events_tell(struct engine *e, struct moment now);
 int		 event_commit(struct engine *e, struct event *ev, const char *only, struct moment now);	/* a change of one event */
 /* *ev about a detection, all but what change_event() fills in. */
 void		 event_of_finding(const struct engine *e, const struct finding *f, enum event_type type, struct event *ev);
+/* Begins its text for people, and what it carries of a device's evidence, with this word. */
+void		 event_mark(struct event *ev, const char *word);
 /* The same about a switch; severity major, without a text. */
 void		 event_of_switch(const struct engine *e, const struct sw *sw, enum event_type type, struct event *ev);
 /* The same about ourselves. */
@@ -216,7 +219,11 @@ bool		 policies_differ(struct engine *e);
 void		 policies_remember(struct engine *e, struct moment now);	/* those in force now */
 int		 policies_save(struct engine *e);	/* the same in an open change */
 
-/* engine.c: in an open transaction. `table`: with its table, if that has changed. */
+/* engine.c: every switch may have its baseline now, and what is found from here on is not what was lost. */
+void		 relearning_judge(struct engine *e, struct moment now);
+/* In an open change: whether all is known again after a loss, and that it was told. */
+int		 state_lost_save(struct engine *e, bool told);
+/* In an open transaction. `table`: with its table, if that has changed. */
 int		 switch_write(struct engine *e, struct sw *sw, bool table);
 /* What may wait for a quarter of a second. `all`: polls that changed nothing, too. */
 void		 batch_write(struct engine *e, bool all, struct moment now);

@@ -646,6 +646,7 @@ detect_polled(struct engine *e, struct sw *sw, bool complete, struct moment now)
 		baseline_take(e, sw, now);
 		if (sw->baseline_at.us != 0)
 			summary_tell(e, sw, now);
+		relearning_judge(e, now);
 	}
 }
 

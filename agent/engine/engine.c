@@ -104,7 +104,9 @@ out_unsaved_done(void *arg, uint64_t row)
 
 static const struct outbox_ops outbox_ops = { out_deliver, out_random, out_load, out_unsaved_done };
 
-/* A database that was lost is owed an alarm until that is on disk (store.h). */
+#define META_RELEARNING "re-learning"
+
+/* A database that was lost is owed an alarm until that is on disk (store.h), and what is found again after it the word for that. */
 static int
 state_lost_load(struct engine *e)
 {
@@ -113,17 +115,43 @@ state_lost_load(struct engine *e)
 
 	if (rc == 0)
 		text_clean(e->state_lost, sizeof e->state_lost, b.p, b.len);
+	buf_clear(&b);
+	if (rc == 0 || rc == -ENOENT)
+		rc = store_meta_get(e->store, META_RELEARNING, &b);
+	e->relearning = e->state_lost[0] != '\0' || b.len > 0;
 	buf_free(&b);
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static int
-state_lost_forget(struct engine *e)
+int
+state_lost_save(struct engine *e, bool told)
 {
-	if (!in_memory(e))
-		return store_meta_put(e->store, STORE_STATE_LOST, "", 0);
-	e->unsaved.state_lost = true;
-	return 0;
+	int rc;
+
+	if (in_memory(e)) {
+		e->unsaved.state_lost = true;
+		return 0;
+	}
+	rc = store_meta_put(e->store, META_RELEARNING, "1", e->relearning);
+	return rc == 0 && told ? store_meta_put(e->store, STORE_STATE_LOST, "", 0) : rc;
+}
+
+void
+relearning_judge(struct engine *e, struct moment now)
+{
+	int rc;
+
+	for (size_t i = 0; i < e->net.n_switches; i++)
+		if (e->net.switches[i]->baseline_at.us == 0)
+			return;
+	if (!e->relearning)
+		return;
+	e->relearning = false;
+	do {
+		if ((rc = change_begin(e)) == 0)
+			rc = state_lost_save(e, false);
+	} while ((rc = change_end(e, rc, "that all is learned again", now)) == -EAGAIN);
+	e->relearning = rc < 0;			/* with the next baseline */
 }
 
 static void
@@ -138,7 +166,7 @@ state_lost_tell(struct engine *e, struct moment now)
 	text_printf(text, sizeof text, "state lost: the broken database was moved to %s", e->state_lost);
 	event_of_agent(EVENT_AGENT_TROUBLE, SEVERITY_MAJOR, text, &ev);
 	do {
-		if ((rc = change_begin(e)) == 0 && (rc = state_lost_forget(e)) == 0)
+		if ((rc = change_begin(e)) == 0 && (rc = state_lost_save(e, true)) == 0)
 			rc = change_event(e, &ev, NULL, now);
 	} while ((rc = change_end(e, rc, "state lost", now)) == -EAGAIN);
 	if (rc == 0)

@@ -65,6 +65,28 @@ event_of_finding(const struct engine *e, const struct finding *f, enum event_typ
 	ev->seen_at = f->seen_at;
 	text_printf(ev->text, sizeof ev->text, "%s %s %s at %s %s", event_word(type), mac_text(d->mac, mac), d->vendor,
 	    d->location.place.switch_name[0] != '\0' ? d->location.place.switch_name : "(place unknown)", d->location.place.port);
+	if (type == EVENT_DEVICE_DETECTED && e->relearning && d->origin == ORIGIN_EXISTING)
+		event_mark(ev, "re-learned");
+}
+
+static void
+mark(char *text, size_t size, const char *word)
+{
+	char was[sizeof ((struct event *)NULL)->text];
+	size_t n = strlen(word);
+
+	if (strncmp(text, word, n) == 0 && strncmp(text + n, ": ", 2) == 0)
+		return;				/* an event that is tried again */
+	text_cut(was, sizeof was, text);
+	text_printf(text, size, "%s: %s", word, was);
+}
+
+void
+event_mark(struct event *ev, const char *word)
+{
+	mark(ev->text, sizeof ev->text, word);
+	if (ev->detection_id != 0 || ev->evidence[0] != '\0')
+		mark(ev->evidence, sizeof ev->evidence, word);
 }
 
 void
@@ -182,6 +204,8 @@ change_event(struct engine *e, struct event *ev, const char *only, struct moment
 	ulid_text(now.wall, random, ev->id);
 	ev->epoch = e->epoch;
 	ev->at = ev->decided_at = now.wall;
+	if (!wall_is_set(now.wall))
+		event_mark(ev, "clock-unset");
 	if ((rc = counter_next(e, COUNTER_EVENT, &ev->sequence)) == 0)
 		rc = pending_add(e, "", 0, ev);	/* heads its rows */
 	if (rc == 0 && in_memory(e))

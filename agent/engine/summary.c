@@ -152,6 +152,8 @@ summary_tell(struct engine *e, struct sw *sw, struct moment now)
 	ev.count = (uint32_t)n;
 	text_printf(ev.text, sizeof ev.text, "%zu restricted device%s found on %s that %s there before", n, n == 1 ? "" : "s", sw->name,
 	    n == 1 ? "was" : "were");
+	if (e->relearning)
+		event_mark(&ev, "re-learned");
 	if (owed_tell(e, &ev, list, n, now) < 0)
 		e->summaries_owed = true;
 }

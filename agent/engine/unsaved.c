@@ -191,7 +191,7 @@ small_things_write(struct engine *e)
 	for (enum store_counter c = 0; c < COUNTERS && rc == 0; c++)
 		rc = store_counter_put(e->store, c, u->last[c]);
 	if (rc == 0 && u->state_lost)
-		rc = store_meta_put(e->store, STORE_STATE_LOST, "", 0);
+		rc = state_lost_save(e, e->state_lost[0] == '\0');
 	if (rc == 0 && e->engine_id_len > 0)
 		rc = store_meta_put(e->store, "engine-id", e->engine_id, e->engine_id_len);
 	if (rc == 0 && u->conflicts)

@@ -80,6 +80,49 @@ a_lost_database_is_said_even_when_a_kill_came_before_the_word(void **state)
 	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", NULL), 1);
 }
 
+/* After a loss what was known is told again, and says why; what comes afterwards does not. */
+static void
+s3_what_was_known_is_told_again_as_re_learned(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab.fdb[B][1] = (struct seen){ CAMERA + 1, 6, 20 };	/* nobody else shows it */
+	lab_sweep();
+	lab_sweep();
+	lab_later(2000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &ev), 1);
+	assert_null(strstr(ev.text, "re-learned"));
+	lab_stop();
+	database_break();
+	lab.n_out = 0;
+	lab_start();
+	lab_poll(CORE);
+	lab_poll(A);
+	lab_report(B, SWITCH_UNREACHABLE, 1);
+	lab_later(2000);
+	lab_stop();				/* not all is known again: the next run goes on with that */
+	lab_start();
+	lab_sweep();
+	lab_sweep();
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", &ev), 1);
+	assert_int_equal(strncmp(ev.text, "state lost: ", 12), 0);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &ev), 1);
+	assert_int_equal(strncmp(ev.text, "re-learned: ", 12), 0);
+	assert_int_equal(strncmp(ev.evidence, "re-learned: ", 12), 0);
+	assert_int_equal(ev.origin, ORIGIN_EXISTING);
+	assert_int_equal(lab_told(EVENT_SUMMARY, "noc", &ev), 1);
+	assert_int_equal(strncmp(ev.text, "re-learned: 1 restricted device ", 32), 0);
+	lab_plug(2, CAMERA + 2, A, 7);
+	lab_sweep();
+	lab_later(2000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 2, &ev), 1);
+	assert_int_equal(ev.origin, ORIGIN_NEW);
+	assert_null(strstr(ev.text, "re-learned"));
+}
+
 /* ---- a receiver that was away for long */
 
 static void
@@ -172,6 +215,131 @@ s5_a_clock_set_back_makes_no_new_camera_an_old_one(void **state)
 	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
 	assert_int_equal(ev.origin, ORIGIN_NEW);
 	assert_int_equal(lab_told(EVENT_SUMMARY, "noc", NULL), 0);
+}
+
+#define TEN_YEARS_US (3650ll * 86400 * 1000000)
+
+static int
+count_event(void *arg, const struct event *e)
+{
+	(void)e;
+	++*(int *)arg;
+	return 0;
+}
+
+static int
+events_on_disk(void)
+{
+	int n = 0;
+
+	assert_int_equal(store_events(lab.store, (struct wall){ INT64_MIN }, 0, 1000, count_event, &n), 0);
+	return n;
+}
+
+/* Everything that waits, ages or is kept, over jumps of the wall clock: nothing happens sooner, later, twice or not at all. */
+static void
+s5_a_clock_that_jumps_ten_years_changes_nothing(void **state)
+{
+	static const int64_t jumps[] = { TEN_YEARS_US, -2 * TEN_YEARS_US, TEN_YEARS_US };
+	size_t before;
+	int logged;
+
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	lab_later(2000);
+	lab.acknowledge = false;
+	lab_plug(1, CAMERA + 1, A, 6);
+	lab_sweep();				/* in flight to both while the clock jumps */
+	before = lab.n_out;
+	logged = events_on_disk();
+	for (size_t i = 0; i < nitems(jumps); i++) {
+		lab.now.wall.us += jumps[i];
+		lab_tick();
+		lab_sweep();
+		lab_sweep();
+		lab_later(1000);
+		assert_int_equal(lab.n_out, before);	/* not sent again, nothing new to say, no heartbeat too many */
+		assert_int_equal(lab_status("devices", "present"), 2);
+	}
+	for (size_t i = 0; i < lab.n_out; i++) {
+		struct msg_delivered d = { lab.out[i].row, DELIVERY_ACKNOWLEDGED, 1, "" };
+
+		engine_delivered(lab.engine, &d, lab.now);
+	}
+	lab.acknowledge = true;
+	/* Gone takes two complete polls and the ageing time of 300 s, by the clock that does not jump. */
+	lab_unplug(0);
+	lab_sweep();
+	lab.now.wall.us += TEN_YEARS_US;
+	lab_sweep();
+	lab_later(250000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab_later(51000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+	/* Nothing is pruned by a clock that was set, and numbers go on. */
+	for (int h = 0; h < 3; h++)
+		lab_later(3600000);
+	assert_int_equal(events_on_disk(), logged + 1);
+	lab_stop();
+	lab.now.wall.us -= TEN_YEARS_US;
+	before = lab.n_out;
+	lab_start();
+	lab_sweep();
+	lab_later(2 * 3600000);
+	assert_int_equal(events_on_disk(), logged + 1);
+	for (size_t i = before; i < lab.n_out; i++)
+		assert_int_equal(lab.out[i].event.type, EVENT_HEARTBEAT);
+	for (size_t i = 1; i < lab.n_out; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_true(lab.out[i].event.sequence >= lab.out[k].event.sequence);
+}
+
+/* The lab keeps a day: what is older goes by itself, and only while the clock can be believed (above). */
+static void
+s6_history_ends_with_retention(void **state)
+{
+	(void)state;
+	lab_sweep();
+	for (uint32_t i = 0; i < 20; i++) {
+		lab_plug(0, CAMERA, A, 5 + i % 2);
+		lab_sweep();
+		lab_later(3 * 3600000);
+	}
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL) + lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 20);
+	assert_in_range(events_on_disk(), 7, 9);
+}
+
+/* A machine without a battery begins in 1970: what it says then is marked, in all that a receiver shows; and once it is set, not. */
+static void
+s5_before_the_clock_is_set_events_say_so(void **state)
+{
+	struct msg_process m = { .who = "poller", .up = false, .restarts = 1, .why = "died" };
+	struct event ev;
+
+	(void)state;
+	lab.now.wall.us = 60000000;
+	lab_sweep();
+	lab_sweep();
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	engine_process(lab.engine, &m, lab.now);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(strncmp(ev.evidence, "clock-unset: ", 13), 0);
+	assert_int_equal(strncmp(ev.text, "clock-unset: deviceDetected ", 28), 0);
+	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", &ev), 1);
+	assert_string_equal(ev.text, "clock-unset: process poller died (restart 1)");
+	lab.now.wall.us = 4102444800000000;
+	lab_plug(1, CAMERA + 1, A, 6);
+	lab_sweep();
+	lab_later(1000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 1, &ev), 1);
+	assert_null(strstr(ev.text, "clock-unset"));
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 2);
 }
 
 /* A large network has to wait for the next look at its ports: what a switch shows with its first complete poll in that time was
@@ -527,6 +695,8 @@ main(void)
 		CLAIM(no_two_devices_get_one_id_when_a_baseline_could_not_be_written),
 		CLAIM(a_lost_database_is_said_even_when_a_kill_came_before_the_word),
 		CLAIM(q3_a_queue_that_overflows_is_one_alarm_and_its_end_another),
+		CLAIM(s3_what_was_known_is_told_again_as_re_learned), CLAIM(s5_a_clock_that_jumps_ten_years_changes_nothing),
+		CLAIM(s5_before_the_clock_is_set_events_say_so), CLAIM(s6_history_ends_with_retention),
 		CLAIM(s5_a_clock_set_back_makes_no_new_camera_an_old_one),
 		CLAIM(a_first_poll_that_has_to_wait_for_its_turn_is_a_baseline_all_the_same),
 		CLAIM(a_poll_without_the_interface_table_makes_no_access_port_of_an_uplink),
