@@ -292,6 +292,26 @@ status_lists(const json_t *doc)
 	buf_free(&b);
 }
 
+/* Credentials with which others can read or forge what is said. */
+static void
+status_weak(const json_t *doc)
+{
+	const json_t *list = value_at(doc, "weak"), *one;
+	struct buf b = { 0 };
+	size_t i;
+
+	json_array_foreach(list, i, one) {
+		put_bytes(&b, ", ", i > 0 ? 2 : 0);
+		put_path(&b, one, "credential", FORM_PLAIN);
+		buf_printf(&b, " (");
+		put_path(&b, one, "why", FORM_PLAIN);
+		buf_printf(&b, ")");
+	}
+	if (b.len > 0 && buf_text(&b) != NULL)
+		line("weak", buf_text(&b));
+	buf_free(&b);
+}
+
 /* Processes in a line while all is well, one by one when it is not. */
 static void
 status_processes(const json_t *doc)
@@ -346,6 +366,7 @@ page_status(const json_t *doc)
 	if (number(doc, "counters.stationsRefused") > 0 || number(doc, "counters.rowsRefused") > 0)
 		line_of("refused", doc, "%{counters.stationsRefused} stations (too many), %{counters.rowsRefused} rows");
 	status_lists(doc);
+	status_weak(doc);
 	line_of("identity", doc, "engine ID %{engineId}, epoch %{epoch}");
 	status_processes(doc);
 	small_table("Receivers of notifications", value_at(doc, "outbox"), receivers, nitems(receivers));

@@ -106,6 +106,8 @@ const struct conf_credential	*conf_credential(const struct conf *c, const char *
 const struct conf_site		*conf_site(const struct conf *c, const char *name);
 const struct conf_switch	*conf_switch(const struct conf *c, const char *name);
 
+/* Why what is said with it can be read or forged by others on the way: a static text. NULL: it cannot. */
+const char	*conf_weakness(const struct conf_credential *c);
 /* Whether notify would do the same for both: all that it is told of them and of their credentials is equal. false also when out
  * of memory, or without a credential. */
 bool	conf_same_receiver(const struct conf *a, const struct conf_receiver *of_a, const struct conf *b, const struct conf_receiver *of_b);

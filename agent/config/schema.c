@@ -345,6 +345,13 @@ conf_credential(const struct conf *c, const char *name)
 	return find(c, G_CREDENTIALS, name);
 }
 
+const char *
+conf_weakness(const struct conf_credential *c)
+{
+	return c->version == SNMP_V1 ? "version 1" : c->version == SNMP_V2C ? "version 2c" : c->auth == AUTH_NONE ? "no authentication" :
+	    c->auth == AUTH_MD5 ? "MD5" : c->priv == PRIV_NONE ? "no privacy" : c->priv == PRIV_DES ? "DES" : NULL;
+}
+
 const struct conf_site *
 conf_site(const struct conf *c, const char *name)
 {

@@ -75,6 +75,34 @@ policies_json(const struct engine *e)
 	return list;
 }
 
+static bool
+is_used(const struct conf *c, const char *credential)
+{
+	for (size_t i = 0; i < c->n_receivers; i++)
+		if (str_eq(c->receivers[i].credential, credential))
+			return true;
+	for (size_t i = 0; i < c->n_switches; i++)
+		for (size_t k = 0; k < c->switches[i].credentials.n; k++)
+			if (strcmp(c->switches[i].credentials.v[k], credential) == 0)
+				return true;
+	return false;
+}
+
+static json_t *
+weak_json(const struct engine *e)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < e->conf->n_credentials; i++) {
+		const struct conf_credential *c = &e->conf->credentials[i];
+		const char *why = conf_weakness(c);
+
+		if (why != NULL && is_used(e->conf, c->name))
+			json_array_append_new(list, json_pack("{s:s, s:s}", "credential", c->name, "why", why));
+	}
+	return list;
+}
+
 static json_t *
 counters_json(const struct engine *e)
 {
@@ -159,6 +187,7 @@ status_json(struct engine *e, struct moment now)
 	json_object_set_new(o, "latencyMs", latency_json(e));
 	json_object_set_new(o, "registry", registry_json(e));
 	json_object_set_new(o, "policies", policies_json(e));
+	json_object_set_new(o, "weak", weak_json(e));
 	json_object_set_new(o, "engineId", text_or_null(hex));
 	json_object_set_new(o, "store", json_string(in_memory(e) ? "failing" : "ok"));
 	json_object_set_new(o, "counters", counters_json(e));

@@ -142,6 +142,8 @@ def main():
             received(lab, four, acknowledged(lab, 'literal'))
             same('Q4: the others are not delayed', time.monotonic() - begun < 3, True)
         same('wrong: counted as refused', status_of(lab, 'wrong')['refused'] > 0, True)
+        same('C5: status names what is weak', lab.ctl('status')['weak'],
+             [{'credential': 'one', 'why': 'version 1'}, {'credential': 'two', 'why': 'version 2c'}])
         for secret in ('auth secret', 'priv secret', 'not the secret'):
             assert secret not in lab.log_text(), 'C4: a secret stands in the log'
 

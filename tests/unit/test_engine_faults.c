@@ -123,7 +123,28 @@ s3_what_was_known_is_told_again_as_re_learned(void **state)
 	assert_null(strstr(ev.text, "re-learned"));
 }
 
-/* ---- a receiver that was away for long */
+/* ---- heartbeats, and a receiver that was away for long */
+
+/* The lab's interval is a day. Silence is seen: with a full disk they go on, and nothing but time makes or keeps one. */
+static void
+q5_a_heartbeat_comes_each_interval_whatever_happens(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	for (unsigned day = 1; day <= 6; day++) {
+		assert_int_equal(lab_told(EVENT_HEARTBEAT, "noc", &ev), day);
+		lab_disk_full(day >= 3 && day <= 4);
+		lab.now.wall.us += day == 5 ? 400 * 86400000000ll : 0;
+		lab_later(86399000);
+		assert_int_equal(lab_told(EVENT_HEARTBEAT, "noc", NULL), day);
+		lab_later(1000);
+	}
+	assert_int_equal(strncmp(ev.text, "3 switches, 0 not answering", 27), 0);
+	assert_int_equal(lab_status("counters", "eventsInMemory"), 0);
+}
+
 
 static void
 outbox_fill(const char *receiver, int n)
@@ -694,7 +715,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CLAIM(no_two_devices_get_one_id_when_a_baseline_could_not_be_written),
 		CLAIM(a_lost_database_is_said_even_when_a_kill_came_before_the_word),
-		CLAIM(q3_a_queue_that_overflows_is_one_alarm_and_its_end_another),
+		CLAIM(q5_a_heartbeat_comes_each_interval_whatever_happens), CLAIM(q3_a_queue_that_overflows_is_one_alarm_and_its_end_another),
 		CLAIM(s3_what_was_known_is_told_again_as_re_learned), CLAIM(s5_a_clock_that_jumps_ten_years_changes_nothing),
 		CLAIM(s5_before_the_clock_is_set_events_say_so), CLAIM(s6_history_ends_with_retention),
 		CLAIM(s5_a_clock_set_back_makes_no_new_camera_an_old_one),
