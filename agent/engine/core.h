@@ -54,6 +54,7 @@ struct unsaved_presence { uint32_t detection_id; struct place at; struct wall fr
 struct unsaved {
 	struct unsaved_event	*events;	/* in the order of their rows */
 	size_t			 n_events, cap_events;
+	size_t			 n_heard;	/* of them: everybody has them */
 	struct unsaved_presence	*presences;
 	size_t			 n_presences, cap_presences, mark_presences;	/* mark: before the change that is open */
 	uint64_t		 next_row;
@@ -245,7 +246,7 @@ int		 unsaved_event(const struct engine *e, uint64_t row, struct event *out);	/*
 void		 unsaved_row_done(struct engine *e, uint64_t row);
 /* Writes what is owed when it is time to try, tells the failure and its end. Milliseconds until it has something to do again. */
 int64_t		 storage_tick(struct engine *e, struct moment now);
-void		 storage_try(struct engine *e, struct moment now);	/* at once */
+void		 storage_stop(struct engine *e, struct moment now);	/* a last try, before this run ends */
 
 
 /* reports.c */

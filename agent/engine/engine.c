@@ -242,12 +242,16 @@ engine_free(struct engine *e)
 }
 
 static void
-switch_forget(struct engine *e, struct sw *sw)
+switch_forget(struct engine *e, struct sw *sw, struct moment now)
 {
 	const struct net_listener l = listener(e);
+	int rc;
 
-	if (store_begin(e->store) < 0 || store_switch_forget(e->store, sw->name) < 0 || store_commit(e->store) < 0)
-		store_rollback(e->store);
+	/* While the disk fails its row stays: nobody reads it unless the switch comes back. */
+	do {
+		if ((rc = change_begin(e)) == 0 && !in_memory(e))
+			rc = store_switch_forget(e->store, sw->name);
+	} while (change_end(e, rc, "that a switch is gone", now) == -EAGAIN);
 	log_info("%s: no longer configured", sw->name);
 	detect_forget(e, sw);
 	report_forget(e, sw->key);
@@ -264,7 +268,7 @@ engine_configure(struct engine *e, struct conf *conf, struct registry *registry,
 	outbox_configure(e->outbox, conf);
 	for (size_t i = e->net.n_switches; i-- > 0;)
 		if (conf_switch(conf, e->net.switches[i]->name) == NULL)
-			switch_forget(e, e->net.switches[i]);
+			switch_forget(e, e->net.switches[i], now);
 	for (size_t i = 0; i < conf->n_switches; i++) {
 		struct sw *sw = net_switch_named(&e->net, conf->switches[i].name);
 
@@ -455,9 +459,8 @@ heartbeat(struct engine *e, struct moment now)
 void
 engine_stop(struct engine *e, struct moment now)
 {
-	if (in_memory(e))
-		storage_try(e, now);
 	batch_write(e, true, now);
+	storage_stop(e, now);
 }
 
 /* A clock that was set, or that begins this run far from the newest thing on record, throws no history away (threat-model.md S5). */

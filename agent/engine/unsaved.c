@@ -90,6 +90,8 @@ make_room(struct engine *e)
 	struct unsaved *u = &e->unsaved;
 	size_t kept = 0, gone = 0;
 
+	if (u->n_heard == 0)
+		return;
 	for (size_t i = 0; i < u->n_events; i++) {
 		if (u->events[i].waiting == 0 && gone < EVENTS_MAX / 8)
 			gone++;
@@ -97,6 +99,7 @@ make_room(struct engine *e)
 			u->events[kept++] = u->events[i];
 	}
 	u->n_events = kept;
+	u->n_heard -= gone;
 	e->counters[CNT_EVENTS_DROPPED] += gone;
 }
 
@@ -122,6 +125,7 @@ unsaved_add(struct engine *e, const struct event *ev, uint64_t first_row, uint32
 
 	assert(u->n_events < u->cap_events);
 	u->events[u->n_events++] = (struct unsaved_event){ *ev, first_row, n_rows, n_rows };
+	u->n_heard += n_rows == 0;
 	e->counters[CNT_EVENTS_FROM_MEMORY]++;
 }
 
@@ -163,8 +167,12 @@ unsaved_row_done(struct engine *e, uint64_t row)
 
 	if (x == NULL || x->waiting == 0)
 		return;
-	if (--x->waiting > 0 || x->event.type != EVENT_HEARTBEAT)
-		return;				/* it is owed to the log */
+	if (--x->waiting > 0)
+		return;
+	if (x->event.type != EVENT_HEARTBEAT) {
+		u->n_heard++;			/* it is owed to the log */
+		return;
+	}
 	u->n_events--;
 	memmove(x, x + 1, (size_t)(u->events + u->n_events - x) * sizeof *x);
 }
@@ -236,7 +244,7 @@ all_is_saved(struct engine *e)
 		if (e->findings[i]->d.id != 0)
 			e->findings[i]->unsaved = e->findings[i]->dirty = false;
 	u->saved += u->n_events;
-	u->n_events = u->n_presences = 0;
+	u->n_events = u->n_heard = u->n_presences = 0;
 	u->conflicts = u->policies = u->state_lost = false;
 }
 
@@ -257,7 +265,7 @@ debt_write(struct engine *e)
 	return rc;
 }
 
-void
+static void
 storage_try(struct engine *e, struct moment now)
 {
 	struct unsaved *u = &e->unsaved;
@@ -324,6 +332,17 @@ recovery_tell(struct engine *e, struct moment now)
 	log_info("%s", text);
 	e->storage = STORAGE_OK;		/* first: that this cannot be written is another episode */
 	event_owe(e, &ev, now);
+}
+
+void
+storage_stop(struct engine *e, struct moment now)
+{
+	if (e->unsaved.trouble_owed)
+		trouble_tell(e, now);
+	if (e->storage == STORAGE_FAILED)
+		storage_try(e, now);
+	if (e->storage == STORAGE_MENDED)
+		recovery_tell(e, now);		/* nobody would remember that it is owed */
 }
 
 int64_t

@@ -449,6 +449,29 @@ s2_a_disk_at_its_brim_is_one_alarm(void **state)
 	assert_int_equal(lab_told(EVENT_AGENT_RECOVERED, "noc", NULL), 1);
 }
 
+/* Stopped in the midst of it: what is owed is written if that can be done, and the end of the alarm is not forgotten. */
+static void
+s2_a_stop_writes_what_is_owed_and_the_end_of_the_alarm(void **state)
+{
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab_disk_full(true);
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_later(100);
+	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", NULL), 1);
+	lab_disk_full(false);
+	lab_stop();
+	lab_start();
+	lab_sweep();
+	lab_later(20000);
+	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", NULL), 1);
+	assert_int_equal(lab_told(EVENT_AGENT_RECOVERED, "noc", NULL), 1);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
+	assert_int_equal(event_log()->n, 3);
+}
+
 static void
 s2_our_snmp_identity_is_had_without_the_disk(void **state)
 {
@@ -560,6 +583,7 @@ main(void)
 		CLAIM(s2_numbers_told_from_memory_are_never_given_twice), CLAIM(s2_memory_is_bounded_and_drops_are_counted),
 		CLAIM(s2_a_story_ends_as_if_the_disk_had_never_failed), CLAIM(s2_one_write_that_fails_loses_nothing),
 		CLAIM(s2_a_disk_at_its_brim_is_one_alarm), CLAIM(s2_our_snmp_identity_is_had_without_the_disk),
+		CLAIM(s2_a_stop_writes_what_is_owed_and_the_end_of_the_alarm),
 		CLAIM(alarms_that_could_not_be_written_are_no_flood),
 		CLAIM(s3_a_database_that_breaks_while_we_run_is_told_and_moved_aside),
 	};
