@@ -165,13 +165,18 @@ lab_disk_full(bool full)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
 }
 
-static struct { long from, until, calls; int err; } disk;
+static struct { long from, until, calls; int err; bool power; size_t sent; } disk;
 
 static ssize_t
 faulty_pwrite(int fd, const void *p, size_t n, off_t at)
 {
 	if (++disk.calls < disk.from || disk.calls >= disk.until)
 		return pwrite(fd, p, n, at);
+	if (disk.power && disk.calls == disk.from) {
+		disk.sent = lab.n_out;
+		if (pwrite(fd, p, n / 1024 * 512, at) < 0)
+			fail_msg("half a write");
+	}
 	errno = disk.err;
 	return -1;
 }
@@ -188,6 +193,21 @@ lab_writes_fail(long from, long n, int err)
 	disk.from = from != 0 ? from : LONG_MAX;
 	disk.until = n < LONG_MAX - from ? from + n : LONG_MAX;
 	disk.err = err;
+	disk.power = false;
+}
+
+void
+lab_power_fails(long at)
+{
+	lab_writes_fail(at, LONG_MAX, EIO);
+	disk.power = true;
+	disk.sent = SIZE_MAX;
+}
+
+size_t
+lab_power_failed(void)
+{
+	return disk.sent;
 }
 
 long
@@ -203,7 +223,8 @@ lab_setup(void **state)
 
 	(void)state;
 	memset(&lab, 0, sizeof lab);
-	snprintf(lab.dir, sizeof lab.dir, "/tmp/camtrapd-test-XXXXXX");
+	/* In memory where that is possible: what dies here is the process, never the machine. */
+	snprintf(lab.dir, sizeof lab.dir, "%s/camtrapd-test-XXXXXX", access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(lab.dir));
 	lab.now.mono.ms = 1000000;
 	lab.now.wall.us = 4102444800000000;	/* 2100: whenever this is built, the clock was set */

@@ -1,4 +1,4 @@
-/* tests/unit/test_engine_storage.c: S2 and S3: what the engine of engine_lab.h does while its disk takes nothing, takes only some
+/* tests/unit/test_engine_storage.c: Q1, S1, S2 and S3: what the engine of engine_lab.h does while its disk takes nothing, takes only some
  * writes, or is broken: it goes on finding and telling from memory, and when the disk is well nothing is missing and nothing twice. */
 #include <errno.h>
 #include <fcntl.h>
@@ -428,6 +428,87 @@ s2_one_write_that_fails_loses_nothing(void **state)
 	print_message("S2: %d of %ld writes failed, one by one\n", n, all);
 }
 
+/* ---- Q1, S1 */
+
+/* Another connection, as after a power failure, has what is sent before anybody could have acknowledged it. */
+static bool
+is_on_disk(uint64_t row)
+{
+	struct store *reader;
+	struct event ev;
+	int rc;
+
+	assert_int_equal(store_open_reader(&reader, lab.dir), 0);
+	rc = store_outbox_get(reader, row, &ev);
+	store_close(reader);
+	return rc == 0;
+}
+
+static void
+q1_what_is_sent_is_on_disk_until_it_is_acknowledged(void **state)
+{
+	size_t seen = 0;
+
+	(void)state;
+	lab.acknowledge = false;
+	for (int i = 0; i < STEPS; i++) {
+		step(i);
+		for (; seen < lab.n_out; seen++)
+			assert_true(is_on_disk(lab.out[seen].row));
+	}
+	assert_true(seen > 4);
+	lab_later(1000);
+	for (size_t i = 0; i < seen; i++) {
+		struct msg_delivered d = { lab.out[i].row, i % 2 != 0 ? DELIVERY_ACKNOWLEDGED : DELIVERY_SENT, 1, "" };
+		bool again = false;
+
+		for (size_t k = 0; k < i; k++)
+			again |= lab.out[k].row == d.row;
+		if (again)
+			continue;
+		assert_true(is_on_disk(lab.out[i].row));
+		engine_delivered(lab.engine, &d, lab.now);
+		lab.now.mono.ms += 250;
+		engine_tick(lab.engine, lab.now);
+		assert_false(is_on_disk(lab.out[i].row));
+	}
+}
+
+/* The power fails in the midst of a write, at many of them: the next engine opens what is there, it is sound, and what was told by
+ * then is in it. */
+static void
+s1_power_that_fails_in_any_write_loses_nothing_that_was_told(void **state)
+{
+	void *none = NULL;
+	int n = 0;
+	long all;
+
+	(void)state;
+	lab_writes_fail(0, 0, 0);
+	for (int i = 0; i < STEPS; i++)
+		step(i);
+	all = lab_writes();
+	for (long at = 1; at < all; at += all / 60 + 1, n++) {
+		assert_int_equal(lab_teardown(&none), 0);
+		assert_int_equal(lab_setup(&none), 0);
+		lab_power_fails(at);
+		for (int i = 0; i < STEPS && lab_power_failed() == SIZE_MAX; i++)
+			step(i);
+		lab.n_out = lab_power_failed() < lab.n_out ? lab_power_failed() : lab.n_out;
+		lab_crash();
+		lab_writes_fail(0, 0, 0);
+		lab_start();
+		for (size_t i = 0; i < lab.n_out; i++)
+			if (lab.out[i].event.type != EVENT_HEARTBEAT && !is_logged(lab.out[i].event.id))
+				fail_msg("power fails at write %ld: %s is not on disk", at, lab.out[i].event.text);
+		assert_true(is_sound());
+		lab_sweep();
+		lab_later(2000);
+		assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", NULL), 0);	/* no state was lost */
+	}
+	print_message("S1: the power failed at %d of %ld writes\n", n, all);
+}
+
 /* A disk at its brim, full and well by turns, is one alarm and not one per turn. */
 static void
 s2_a_disk_at_its_brim_is_one_alarm(void **state)
@@ -582,6 +663,7 @@ main(void)
 		CLAIM(s2_what_nobody_took_is_written_and_told_again_with_its_id),
 		CLAIM(s2_numbers_told_from_memory_are_never_given_twice), CLAIM(s2_memory_is_bounded_and_drops_are_counted),
 		CLAIM(s2_a_story_ends_as_if_the_disk_had_never_failed), CLAIM(s2_one_write_that_fails_loses_nothing),
+		CLAIM(q1_what_is_sent_is_on_disk_until_it_is_acknowledged), CLAIM(s1_power_that_fails_in_any_write_loses_nothing_that_was_told),
 		CLAIM(s2_a_disk_at_its_brim_is_one_alarm), CLAIM(s2_our_snmp_identity_is_had_without_the_disk),
 		CLAIM(s2_a_stop_writes_what_is_owed_and_the_end_of_the_alarm),
 		CLAIM(alarms_that_could_not_be_written_are_no_flood),
