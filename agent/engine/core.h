@@ -160,6 +160,8 @@ void		 finding_take(struct engine *e, struct finding *f, const struct detection 
 void		 finding_leave(struct engine *e, struct finding *f);
 /* Existing stock, and what a changed policy brings up, on sites that are not paged one by one: part of its switch's summary. */
 bool		 is_quiet(const struct engine *e, const struct detection *d);
+/* Those that `over` says yes to are no more, and their place in memory is free. */
+void		 findings_remove(struct engine *e, bool (*over)(const struct finding *f, const void *arg), const void *arg);
 bool		 is_placed(const struct location *l);	/* on a port, alone or shared */
 
 /* summary.c */

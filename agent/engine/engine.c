@@ -475,6 +475,29 @@ clock_is_sane(const struct engine *e, struct moment now)
 	return drift > -CLOCK_DRIFT_MS && drift < CLOCK_DRIFT_MS && (newest == 0 || e->started_wall.us - newest < CLOCK_GAP_US);
 }
 
+/* Gone for as long as history is kept, and nobody has still to hear of it. A waiver is an order of a person: it stays. */
+static bool
+is_over(const struct finding *f, const void *arg)
+{
+	const struct wall *before = arg;
+
+	return f->d.presence == PRESENCE_GONE && f->d.gone_at.us < before->us && f->d.handling != HANDLING_WAIVED && f->d.told != TOLD_NOT &&
+	    !f->held && !f->dirty;
+}
+
+static int
+prune_write(struct engine *e, struct wall before)
+{
+	int rc = store_begin(e->store);
+
+	if (rc == 0)
+		rc = store_prune(e->store, before);
+	for (size_t i = 0; i < e->n_findings && rc == 0; i++)
+		if (is_over(e->findings[i], &before))
+			rc = store_detection_forget(e->store, e->findings[i]->d.id);
+	return rc == 0 ? store_commit(e->store) : rc;
+}
+
 static void
 prune(struct engine *e, struct moment now)
 {
@@ -485,10 +508,12 @@ prune(struct engine *e, struct moment now)
 		log_warnx("the clock was set or this daemon was off for long: no history is removed in this run");
 		return;
 	}
-	if ((rc = store_begin(e->store)) < 0 || (rc = store_prune(e->store, before)) < 0 || (rc = store_commit(e->store)) < 0) {
-		storage_failed(e, rc, now);
-		store_rollback(e->store);
+	if ((rc = prune_write(e, before)) == 0) {
+		findings_remove(e, is_over, &before);
+		return;
 	}
+	storage_failed(e, rc, now);
+	store_rollback(e->store);
 }
 
 static void

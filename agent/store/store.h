@@ -73,6 +73,8 @@ int	store_switch_forget(struct store *s, const char *name);
 int	store_detection_put(struct store *s, const struct detection *d);
 /* In order of id. A present device's last_seen is that of its switch's last complete poll, which is not written with each. */
 int	store_detections(struct store *s, int (*each)(void *arg, const struct detection *d), void *arg);
+/* It and its history. Not there: 0. Its id is never given again. */
+int	store_detection_forget(struct store *s, uint32_t id);
 /* A closed presence: where the device was, from when to when. The detection must be there. */
 int	store_presence_put(struct store *s, uint32_t detection_id, const struct place *at, struct wall from, struct wall to);
 /* Oldest first. */

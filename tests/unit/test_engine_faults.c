@@ -334,6 +334,49 @@ s6_history_ends_with_retention(void **state)
 	assert_in_range(events_on_disk(), 7, 9);
 }
 
+static int
+count_detection(void *arg, const struct detection *d)
+{
+	(void)d;
+	++*(int *)arg;
+	return 0;
+}
+
+/* A device that has been gone for all of retention takes no room from those that come. */
+static void
+s6_what_is_gone_for_long_is_forgotten(void **state)
+{
+	struct event first, again;
+	int n = 0;
+
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_plug(1, CAMERA + 1, A, 6);
+	lab_sweep();
+	lab_sweep();
+	lab_unplug(0);
+	lab_sweep();
+	lab_later(301000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &first), 1);
+	for (int h = 0; h < 23; h++)
+		lab_later(3600000);
+	assert_int_equal(lab_status("devices", "gone"), 1);
+	for (int h = 0; h < 3; h++)
+		lab_later(3600000);
+	assert_int_equal(lab_status("devices", "gone"), 0);
+	assert_int_equal(lab_status("devices", "present"), 1);
+	assert_int_equal(store_detections(lab.store, count_detection, &n), 0);
+	assert_int_equal(n, 1);
+	lab_plug(0, CAMERA, A, 7);
+	lab_sweep();
+	lab_later(1000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &again), 2);
+	assert_int_equal(again.origin, ORIGIN_NEW);
+	assert_true(again.detection_id > first.detection_id + 1);	/* never given again */
+}
+
 /* A machine without a battery begins in 1970: what it says then is marked, in all that a receiver shows; and once it is set, not. */
 static void
 s5_before_the_clock_is_set_events_say_so(void **state)
@@ -718,6 +761,7 @@ main(void)
 		CLAIM(q5_a_heartbeat_comes_each_interval_whatever_happens), CLAIM(q3_a_queue_that_overflows_is_one_alarm_and_its_end_another),
 		CLAIM(s3_what_was_known_is_told_again_as_re_learned), CLAIM(s5_a_clock_that_jumps_ten_years_changes_nothing),
 		CLAIM(s5_before_the_clock_is_set_events_say_so), CLAIM(s6_history_ends_with_retention),
+		CLAIM(s6_what_is_gone_for_long_is_forgotten),
 		CLAIM(s5_a_clock_set_back_makes_no_new_camera_an_old_one),
 		CLAIM(a_first_poll_that_has_to_wait_for_its_turn_is_a_baseline_all_the_same),
 		CLAIM(a_poll_without_the_interface_table_makes_no_access_port_of_an_uplink),
