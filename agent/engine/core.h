@@ -244,6 +244,7 @@ void		 storage_failed(struct engine *e, int rc, struct moment now);
 /* Room for `n` more events: 0, -ENOSPC or -ENOMEM. Of those that everybody has, the oldest make room: they are missing in the log. */
 int		 unsaved_room(struct engine *e, size_t n);
 void		 unsaved_add(struct engine *e, const struct event *ev, uint64_t first_row, uint32_t n_rows);	/* there is room */
+int		 unsaved_presence_add(struct engine *e, const struct unsaved_presence *p);	/* 0 or -ENOMEM; of too many the oldest go */
 int		 unsaved_event(const struct engine *e, uint64_t row, struct event *out);	/* -ENOENT: none */
 void		 unsaved_row_done(struct engine *e, uint64_t row);
 /* Writes what is owed when it is time to try, tells the failure and its end. Milliseconds until it has something to do again. */

@@ -176,7 +176,9 @@ static void
 tell(struct engine *e, struct finding *f, struct detection *d, enum event_type type, struct moment now)
 {
 	bool first = type == EVENT_DEVICE_DETECTED, member = !first && is_flood_member(e, &f->d);
-	bool stock = first && is_quiet(e, d) && net_switch_named(&e->net, d->location.place.switch_name) != NULL, quiet = stock || member || (first && !port_may_alarm(e, &d->location, now)) ||
+	/* Of a switch that is not configured there will be no summary. */
+	bool stock = first && is_quiet(e, d) && net_switch_named(&e->net, d->location.place.switch_name) != NULL;
+	bool quiet = stock || member || (first && !port_may_alarm(e, &d->location, now)) ||
 	    (type == EVENT_DEVICE_MOVED && !move_may_be_told(f, now));
 	const uint32_t id = d->id;
 	int rc;

@@ -149,14 +149,9 @@ change_switch(struct engine *e, struct sw *sw)
 int
 change_presence(struct engine *e, uint32_t detection_id, const struct place *at, struct wall from, struct wall to)
 {
-	struct unsaved *u = &e->unsaved;
+	const struct unsaved_presence p = { detection_id, *at, from, to };
 
-	if (!in_memory(e))
-		return store_presence_put(e->store, detection_id, at, from, to);
-	if (array_grow((void **)&u->presences, u->n_presences, &u->cap_presences, sizeof *u->presences) < 0)
-		return -ENOMEM;
-	u->presences[u->n_presences++] = (struct unsaved_presence){ detection_id, *at, from, to };
-	return 0;
+	return in_memory(e) ? unsaved_presence_add(e, &p) : store_presence_put(e->store, detection_id, at, from, to);
 }
 
 static size_t

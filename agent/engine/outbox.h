@@ -38,8 +38,8 @@ struct outbox	*outbox_new(const struct outbox_ops *ops, void *arg);	/* NULL: out
 void		 outbox_free(struct outbox *o);
 /* The receivers in force, and our name in notifications; both are copied. Who is defined as before keeps his state. */
 void		 outbox_configure(struct outbox *o, const struct conf *c);
-/* Takes a row that is committed, or OUTBOX_UNSAVED. A heartbeat takes the place of an older one that waits. false: out of memory; it stays in the store for
- * the next start. */
+/* Takes a row that is committed, or OUTBOX_UNSAVED. A heartbeat takes the place of an older one that waits. false: out of memory;
+ * it stays in the store for the next start. */
 bool		 outbox_add(struct outbox *o, const struct outbox_row *row, struct moment now);
 /* Rows that are done with, to be taken out of the store with the next batch; borrowed until outbox_settled(). A crash before
  * that sends some again, with the same event id. */

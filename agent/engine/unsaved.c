@@ -12,6 +12,7 @@
 #include "engine/core.h"
 
 #define EVENTS_MAX 8192			/* some 12 MB */
+#define PRESENCES_MAX 8192
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 8000
 #define MENDED_MS 10000			/* a disk at its brim fails and is well by turns: one alarm */
@@ -43,7 +44,7 @@ gap(struct engine *e)
 	uint8_t r[2];
 
 	e->ops->random(e->arg, r, sizeof r);
-	return (uint32_t)(r[0] << 8 | r[1]);
+	return (uint32_t)(r[0] << 8 | r[1]) + 1;
 }
 
 int
@@ -57,7 +58,7 @@ counter_next(struct engine *e, enum store_counter c, uint32_t *out)
 			u->drawn[c] = *out;
 		return rc;
 	}
-	if (u->gap_owed[c] && u->last[c] < UINT32_MAX - UINT16_MAX)
+	if (u->gap_owed[c] && u->last[c] < UINT32_MAX - UINT16_MAX - 1)
 		u->last[c] += gap(e);
 	u->gap_owed[c] = false;
 	if (u->last[c] == UINT32_MAX)
@@ -127,6 +128,25 @@ unsaved_add(struct engine *e, const struct event *ev, uint64_t first_row, uint32
 	u->events[u->n_events++] = (struct unsaved_event){ *ev, first_row, n_rows, n_rows };
 	u->n_heard += n_rows == 0;
 	e->counters[CNT_EVENTS_FROM_MEMORY]++;
+}
+
+/* A device that jumps about makes one with each poll, told or not: where it was long ago is what is missed least. */
+int
+unsaved_presence_add(struct engine *e, const struct unsaved_presence *p)
+{
+	struct unsaved *u = &e->unsaved;
+	size_t gone = u->n_presences >= PRESENCES_MAX ? PRESENCES_MAX / 8 : 0;
+
+	if (array_grow((void **)&u->presences, u->n_presences, &u->cap_presences, sizeof *u->presences) < 0)
+		return -ENOMEM;
+	if (gone > 0) {
+		u->n_presences -= gone;
+		u->mark_presences -= u->mark_presences < gone ? u->mark_presences : gone;
+		memmove(u->presences, u->presences + gone, u->n_presences * sizeof *u->presences);
+		e->counters[CNT_EVENTS_DROPPED] += gone;
+	}
+	u->presences[u->n_presences++] = *p;
+	return 0;
 }
 
 static struct unsaved_event *

@@ -263,6 +263,27 @@ s2_memory_is_bounded_and_drops_are_counted(void **state)
 	assert_true(is_sound());
 }
 
+/* A device that jumps about for a day: no more than so many of its places are kept. */
+static void
+s2_places_in_memory_are_bounded(void **state)
+{
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	lab_disk_full(true);
+	for (uint32_t i = 0; i < 8300; i++) {
+		lab_plug(0, CAMERA, A, 5 + i % 2);
+		lab_poll(A);
+		lab.n_out = 0;
+	}
+	assert_int_equal(lab_status("counters", "eventsDropped"), 1024);
+	lab_disk_full(false);
+	lab_later(8000);
+	assert_int_equal(lab_status("counters", "eventsInMemory"), 0);
+	assert_true(is_sound());
+}
+
 /* ---- the same story with and without a disk that fails somewhere in it */
 
 #define STEPS 12
@@ -662,6 +683,7 @@ main(void)
 		CLAIM(s2_with_a_full_disk_cameras_are_told_and_so_is_the_disk),
 		CLAIM(s2_what_nobody_took_is_written_and_told_again_with_its_id),
 		CLAIM(s2_numbers_told_from_memory_are_never_given_twice), CLAIM(s2_memory_is_bounded_and_drops_are_counted),
+		CLAIM(s2_places_in_memory_are_bounded),
 		CLAIM(s2_a_story_ends_as_if_the_disk_had_never_failed), CLAIM(s2_one_write_that_fails_loses_nothing),
 		CLAIM(q1_what_is_sent_is_on_disk_until_it_is_acknowledged), CLAIM(s1_power_that_fails_in_any_write_loses_nothing_that_was_told),
 		CLAIM(s2_a_disk_at_its_brim_is_one_alarm), CLAIM(s2_our_snmp_identity_is_had_without_the_disk),
