@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "build_date.h"
+
 struct mono
 mono_now(void)
 {
@@ -22,6 +24,12 @@ wall_now(void)
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (struct wall){ (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000 };
+}
+
+bool
+wall_is_set(struct wall t)
+{
+	return t.us / 1000000 >= BUILD_DATE_S;
 }
 
 struct mono

@@ -14,6 +14,9 @@ struct wall { int64_t us; };		/* microseconds since 1970-01-01 UTC; 0: not known
 struct mono	mono_now(void);
 struct wall	wall_now(void);
 
+/* False: earlier than the day on which this program was built, so that nobody has set the clock yet. */
+bool		wall_is_set(struct wall t);
+
 /* `t` plus `ms`. */
 struct mono	mono_add(struct mono t, int64_t ms);
 /* Milliseconds from `from` to `to`; negative when `to` is earlier. */

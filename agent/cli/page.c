@@ -308,8 +308,8 @@ status_credentials(const json_t *doc)
 			continue;
 		put_bytes(&b, ", ", weak > 1 ? 2 : 0);
 		put_path(&b, c, "name", FORM_PLAIN);
-		buf_printf(&b, " (v");
-		put_path(&b, c, "version", FORM_PLAIN);
+		buf_printf(&b, " (");
+		put_path(&b, c, "why", FORM_PLAIN);
 		buf_printf(&b, ", %lld switches)", number(c, "switches"));
 	}
 	if (weak > NAMED)
@@ -358,7 +358,12 @@ page_status(const json_t *doc)
 	if (has(doc, "latencyMs"))
 		line_of("latency", doc, "%{latencyMs.p50} ms median, %{latencyMs.p99} ms p99, %{latencyMs.max} ms at most, of "
 		    "%{latencyMs.count} notifications (seen to acknowledged)");
-	line("store", json_string_value(value_at(doc, "store")));
+	if (str_eq(json_string_value(value_at(doc, "store")), "failing"))
+		line_of("store", doc, "FAILING: %{counters.eventsInMemory} events wait in memory for the disk, and are sent from there");
+	else
+		line("store", json_string_value(value_at(doc, "store")));
+	if (number(doc, "counters.eventsDropped") > 0)
+		line_of("dropped", doc, "%{counters.eventsDropped} events that found no room in memory");
 	if (str_eq(json_string_value(value_at(doc, "reload.result")), "refused"))
 		line_of("reload", doc, "REFUSED %a{reload.at} ago, the configuration before it stays in force: %{reload.why}");
 	line_of("polling", doc, "%{counters.poller.requests} requests, %{counters.poller.timeouts} timed out; dropped: %{counters.poller.strays} "

@@ -103,12 +103,12 @@ void		 conf_dump(const struct conf *c, FILE *out);
 
 /* By name; borrowed until conf_free(). NULL: none, also for a name of NULL. A switch is found in logarithmic time. */
 const struct conf_credential	*conf_credential(const struct conf *c, const char *name);
-/* Anybody on the way can read or forge what is asked with it: v1 and v2c, v3 without authentication, MD5, DES (threat-model.md C5). */
-bool				 conf_credential_is_weak(const struct conf_credential *c);
 const char			*conf_version_text(enum snmp_version v);	/* "1", "2c", "3" */
 const struct conf_site		*conf_site(const struct conf *c, const char *name);
 const struct conf_switch	*conf_switch(const struct conf *c, const char *name);
 
+/* Why what is said with it can be read or forged by others on the way (threat-model.md C5): a static text. NULL: it cannot. */
+const char	*conf_weakness(const struct conf_credential *c);
 /* Whether notify would do the same for both: all that it is told of them and of their credentials is equal. false also when out
  * of memory, or without a credential. */
 bool	conf_same_receiver(const struct conf *a, const struct conf_receiver *of_a, const struct conf *b, const struct conf_receiver *of_b);

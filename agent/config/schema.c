@@ -345,12 +345,6 @@ conf_credential(const struct conf *c, const char *name)
 	return find(c, G_CREDENTIALS, name);
 }
 
-bool
-conf_credential_is_weak(const struct conf_credential *c)
-{
-	return c->version != SNMP_V3 || c->auth == AUTH_NONE || c->auth == AUTH_MD5 || c->priv == PRIV_DES;
-}
-
 const char *
 conf_version_text(enum snmp_version v)
 {
@@ -358,6 +352,13 @@ conf_version_text(enum snmp_version v)
 		if (n->value == (unsigned)v)
 			return n->text;
 	return "?";
+}
+
+const char *
+conf_weakness(const struct conf_credential *c)
+{
+	return c->version == SNMP_V1 ? "version 1" : c->version == SNMP_V2C ? "version 2c" : c->auth == AUTH_NONE ? "no authentication" :
+	    c->auth == AUTH_MD5 ? "MD5" : c->priv == PRIV_NONE ? "no privacy" : c->priv == PRIV_DES ? "DES" : NULL;
 }
 
 const struct conf_site *

@@ -26,12 +26,16 @@ conflict_of(const struct engine *e, const struct sw *sw, const struct port *p)
 	return NULL;
 }
 
-static int
+int
 conflicts_save(struct engine *e)
 {
 	struct buf b = { 0 };
 	int rc;
 
+	if (in_memory(e)) {
+		e->unsaved.conflicts = true;
+		return 0;
+	}
 	put_u32(&b, (uint32_t)e->n_conflicts);
 	for (size_t i = 0; i < e->n_conflicts; i++) {
 		put_u64(&b, e->conflicts[i].key);
@@ -117,10 +121,11 @@ conflict_add(struct engine *e, const struct sw *sw, const struct port *p, struct
 	return change_event(e, &ev, NULL, now);
 }
 
-/* All new ones with the list that says they were told, in one change. */
-static void
+/* All new ones with the list that says they were told, in one change. -EAGAIN of change_end(). */
+static int
 conflicts_add(struct engine *e, struct moment now)
 {
+	uint64_t untold = e->counters[CNT_CONFLICTS_UNTOLD];
 	size_t before = e->n_conflicts;
 	bool begun = false;
 	int rc = 0;
@@ -142,20 +147,23 @@ conflicts_add(struct engine *e, struct moment now)
 		}
 	}
 	if (!begun)
-		return;
+		return 0;
 	if (rc == 0)
 		rc = conflicts_save(e);
-	if (change_end(e, rc, event_word(EVENT_CONFLICT), now) < 0) {
+	if ((rc = change_end(e, rc, event_word(EVENT_CONFLICT), now)) < 0) {
+		e->counters[CNT_CONFLICTS_UNTOLD] = untold;
 		e->n_conflicts = before;
-		e->conflicts_owed = true;
+		e->conflicts_owed = rc != -EAGAIN;
 	}
+	return rc;
 }
 
 /* Those that ended may be told again when they come back. Written by itself: when that fails, the next end writes it, too. */
 static void
-conflicts_forget(struct engine *e)
+conflicts_forget(struct engine *e, struct moment now)
 {
 	size_t kept = 0, before = e->n_conflicts;
+	int rc;
 
 	for (size_t i = 0; i < before; i++) {
 		const struct sw *sw = net_switch(&e->net, e->conflicts[i].key);
@@ -167,10 +175,10 @@ conflicts_forget(struct engine *e)
 	e->n_conflicts = kept;
 	if (kept == before)
 		return;
-	if (store_begin(e->store) < 0 || conflicts_save(e) < 0 || store_commit(e->store) < 0) {
-		store_rollback(e->store);
-		e->counters[CNT_STORE_FAILURES]++;
-	}
+	do {
+		if ((rc = change_begin(e)) == 0)
+			rc = conflicts_save(e);
+	} while (change_end(e, rc, "the list of conflicts", now) == -EAGAIN);
 }
 
 void
@@ -184,6 +192,7 @@ conflicts_tell(struct engine *e, struct moment now)
 		/* After a restart it is in doubt until both ends were read again. */
 		e->conflicts[i].still = p != NULL && (p->doubted || p->why == REASON_CONFLICT_NEIGHBOUR || p->why == REASON_CONFLICT_MAC);
 	}
-	conflicts_add(e, now);
-	conflicts_forget(e);
+	while (conflicts_add(e, now) == -EAGAIN)
+		continue;
+	conflicts_forget(e, now);
 }

@@ -10,6 +10,7 @@
 struct finding {
 	struct detection d;
 	bool		 held;		/* not told yet: its place is being looked for */
+	bool		 stock;		/* where it was seen before it was told nobody had looked before: it may have been there */
 	struct mono	 held_until;
 	uint32_t	 asks;		/* polls asked for on its way down the tree */
 	struct wall	 seen_at;	/* when the report that showed it had ended */
@@ -17,6 +18,7 @@ struct finding {
 	struct mono	 shown;		/* when its place showed it last */
 	int64_t		 gone_since;	/* the newest table when it was found to be gone; 0: before this run */
 	bool		 dirty;		/* changed without an event: to be written with the next batch */
+	bool		 unsaved;	/* changed while the disk takes nothing (unsaved.c) */
 	bool		 unlist_owed;	/* no policy is about it, and that could not be written yet */
 	uint64_t	 made;		/* its place in the order of findings and baselines; 0: in an earlier run */
 	struct mono	 moves_from;	/* the window in which its moves are counted */
@@ -46,10 +48,32 @@ struct waiting {
 	struct wall	 asked_wall;	/* a poll that began before the order is not the one ordered */
 };
 
+/* What was decided while the disk takes nothing: kept here, sent from here, and written when the disk is well (unsaved.c). */
+enum storage { STORAGE_OK, STORAGE_FAILED, STORAGE_MENDED };	/* MENDED: writes succeed again, but that was not told yet */
+struct unsaved_event { struct event event; uint64_t first_row; uint32_t n_rows, waiting; };
+struct unsaved_presence { uint32_t detection_id; struct place at; struct wall from, to; };
+struct unsaved {
+	struct unsaved_event	*events;	/* in the order of their rows */
+	size_t			 n_events, cap_events;
+	size_t			 n_heard;	/* of them: everybody has them */
+	struct unsaved_presence	*presences;
+	size_t			 n_presences, cap_presences, mark_presences;	/* mark: before the change that is open */
+	uint64_t		 next_row;
+	bool			 conflicts, policies, state_lost;	/* these are to be written, too */
+	uint32_t		 last[COUNTERS], drawn[COUNTERS];	/* given last: on disk, and in the open transaction */
+	bool			 gap_owed[COUNTERS];
+	bool			 trouble_owed, broken;
+	bool			 writing;	/* it is being written just now */
+	char			 why[128];
+	struct mono		 failed_at, retry_at, mended_at;
+	int64_t			 backoff_ms;
+	uint64_t		 saved;		/* events of this episode that went from memory to the disk */
+};
+
 #define ROLES_MAX 24
 
 enum engine_counter { CNT_REPORTS, CNT_REPORTS_DROPPED, CNT_RESYNCS, CNT_EVENTS, CNT_STORE_FAILURES, CNT_FLOODED, CNT_POLLS_ASKED,
-	CNT_EVENTS_DROPPED, CNT_FINDINGS_REFUSED, CNT_MOVES_DAMPED, CNT_CONFLICTS_UNTOLD, CNT_N };
+	CNT_EVENTS_DROPPED, CNT_FINDINGS_REFUSED, CNT_MOVES_DAMPED, CNT_CONFLICTS_UNTOLD, CNT_EVENTS_FROM_MEMORY, CNT_N };
 
 struct engine {
 	struct conf		*conf;
@@ -78,6 +102,7 @@ struct engine {
 	struct sw		*polled_owed;	/* those that have, in a list; NULL: none */
 	bool			 prefix_rules;	/* the policies have rules about address blocks of the operator's own */
 	bool			 swept;		/* every configured switch was asked once */
+	bool			 first_run;	/* when it began there was no baseline of any switch */
 	enum { POLICY_SAME, POLICY_SINCE_LAST_RUN, POLICY_NOW } policy;	/* why a device may be found that was there before */
 	struct mono		 topology_at;	/* not before this the next pass over all ports */
 	struct flood		 floods[FLOODS_MAX];
@@ -86,6 +111,7 @@ struct engine {
 	struct event		*owed_events;	/* about ourselves, that could not be written yet */
 	size_t			 n_owed_events, cap_owed_events;
 	struct mono		 owed_at;
+	bool			 relearning;	/* state was lost, and not every switch has a baseline since */
 	char			 state_lost[256];	/* where a broken database was moved; "": none, or told */
 	struct waiting		*waiting;
 	struct listing		*listings;	/* answers being given (find.c) */
@@ -99,7 +125,10 @@ struct engine {
 	struct wall		 started_wall;
 	size_t			 sweep_at;	/* before the first sweep: all switches before this one were asked */
 	struct wall		 last_poll;	/* the one that was answered last, of any switch: not the greatest, clocks are set back */
-	bool			 store_ok;
+	enum storage		 storage;
+	struct unsaved		 unsaved;
+	uint8_t			 engine_id[32];	/* our SNMP engine's, once it was read */
+	size_t			 engine_id_len;
 	uint64_t		 counters[CNT_N];
 	uint64_t		 latency_ms[256];	/* the latest, seen → acknowledged */
 	uint32_t		 n_latency;
@@ -134,6 +163,8 @@ void		 finding_take(struct engine *e, struct finding *f, const struct detection 
 void		 finding_leave(struct engine *e, struct finding *f);
 /* Existing stock, and what a changed policy brings up, on sites that are not paged one by one: part of its switch's summary. */
 bool		 is_quiet(const struct engine *e, const struct detection *d);
+/* Those that `over` says yes to are no more, and their place in memory is free. */
+void		 findings_remove(struct engine *e, bool (*over)(const struct finding *f, const void *arg), const void *arg);
 bool		 is_placed(const struct location *l);	/* on a port, alone or shared */
 
 /* summary.c */
@@ -149,12 +180,17 @@ void		 summary_tell(struct engine *e, struct sw *sw, struct moment now);
 /* conflicts.c */
 /* After uplinks_decide(): conflicts that are new are told, those that ended forgotten. */
 void		 conflicts_tell(struct engine *e, struct moment now);
+int		 conflicts_save(struct engine *e);	/* what was told; in an open change */
 int		 conflicts_load(struct engine *e);	/* what an earlier run has told: 0 or an error of store.h */
 
 /* events.c: a change is begun, gets its detections and events, and ends on disk whole or not at all; receivers hear of it only
- * afterwards. Each returns 0 or an error of store.h, and change_end() takes that error and undoes what was begun. */
+ * afterwards. Each returns 0 or an error of store.h, and change_end() takes that error and undoes what was begun. -EAGAIN of
+ * change_end(): the disk has just failed; the same change once more, from change_begin() on, is kept in memory and told from
+ * there. Nothing but a failed disk makes that exception. */
 int		 change_begin(struct engine *e);	/* a change of its own: they do not nest */
 int		 change_detection(struct engine *e, struct detection *d);	/* gives it its id if it has none */
+int		 change_switch(struct engine *e, struct sw *sw);
+int		 change_presence(struct engine *e, uint32_t detection_id, const struct place *at, struct wall from, struct wall to);
 /* Fills in id, sequence, epoch and time, and adds a row per receiver. `only`: for that receiver alone; NULL: all. */
 int		 change_event(struct engine *e, struct event *ev, const char *only, struct moment now);
 /* `rc`: 0, or what went wrong on the way. `what` is named in the log when it cannot be kept. */
@@ -166,6 +202,8 @@ int64_t		 owed_events_tell(struct engine *e, struct moment now);
 int		 event_commit(struct engine *e, struct event *ev, const char *only, struct moment now);	/* a change of one event */
 /* *ev about a detection, all but what change_event() fills in. */
 void		 event_of_finding(const struct engine *e, const struct finding *f, enum event_type type, struct event *ev);
+/* Begins its text for people, and what it carries of a device's evidence, with this word. */
+void		 event_mark(struct event *ev, const char *word);
 /* The same about a switch; severity major, without a text. */
 void		 event_of_switch(const struct engine *e, const struct sw *sw, enum event_type type, struct event *ev);
 /* The same about ourselves. */
@@ -184,10 +222,38 @@ struct net_listener listener(struct engine *e);
 void		 policies_taken(struct engine *e);
 /* Other ones than were remembered, or it is not known. */
 bool		 policies_differ(struct engine *e);
-void		 policies_remember(struct engine *e);	/* those in force now */
+void		 policies_remember(struct engine *e, struct moment now);	/* those in force now */
+int		 policies_save(struct engine *e);	/* the same in an open change */
 
-/* engine.c */
-int		 switch_write(struct engine *e, struct sw *sw);	/* in an open change */
+/* engine.c: every switch may have its baseline now, and what is found from here on is not what was lost. */
+void		 relearning_judge(struct engine *e, struct moment now);
+/* In an open change: whether all is known again after a loss, and that it was told. */
+int		 state_lost_save(struct engine *e, bool told);
+/* In an open transaction. `table`: with its table, if that has changed. */
+int		 switch_write(struct engine *e, struct sw *sw, bool table);
+/* What may wait for a quarter of a second. `all`: polls that changed nothing, too. */
+void		 batch_write(struct engine *e, bool all, struct moment now);
+
+/* unsaved.c */
+int		 unsaved_load(struct engine *e);	/* 0 or an error of store.h */
+void		 unsaved_free(struct engine *e);
+/* The next value of a counter: of the open transaction, or while the disk fails of this run. */
+int		 counter_next(struct engine *e, enum store_counter c, uint32_t *out);
+void		 counters_committed(struct engine *e);
+/* True: what is decided now stays in memory. */
+bool		 in_memory(const struct engine *e);
+/* The store has refused something, with this error: from now on changes stay in memory. */
+void		 storage_failed(struct engine *e, int rc, struct moment now);
+/* Room for `n` more events: 0, -ENOSPC or -ENOMEM. Of those that everybody has, the oldest make room: they are missing in the log. */
+int		 unsaved_room(struct engine *e, size_t n);
+void		 unsaved_add(struct engine *e, const struct event *ev, uint64_t first_row, uint32_t n_rows);	/* there is room */
+int		 unsaved_presence_add(struct engine *e, const struct unsaved_presence *p);	/* 0 or -ENOMEM; of too many the oldest go */
+int		 unsaved_event(const struct engine *e, uint64_t row, struct event *out);	/* -ENOENT: none */
+void		 unsaved_row_done(struct engine *e, uint64_t row);
+/* Writes what is owed when it is time to try, tells the failure and its end. Milliseconds until it has something to do again. */
+int64_t		 storage_tick(struct engine *e, struct moment now);
+void		 storage_stop(struct engine *e, struct moment now);	/* a last try, before this run ends */
+
 
 /* reports.c */
 void		 report_forget(struct engine *e, uint64_t key);	/* half a report of a switch that is not configured any more */

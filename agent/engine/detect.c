@@ -1,5 +1,6 @@
 /* agent/engine/detect.c: the life of a detection: when a MAC is a finding, when it is told, moved, gone and back. Time comes in. */
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +131,7 @@ static void
 presence_close(struct engine *e, const struct finding *f, struct wall to, int *rc)
 {
 	if (*rc == 0 && is_placed(&f->d.location))
-		*rc = store_presence_put(e->store, f->d.id, &f->d.location.place, f->d.since, to);
+		*rc = change_presence(e, f->d.id, &f->d.location.place, f->d.since, to);
 }
 
 /* One of many on its port: the macFlood that counted it stands for what becomes of it, too. */
@@ -150,32 +151,47 @@ move_may_be_told(struct finding *f, struct moment now)
 	return f->moves < MOVES_MAX;
 }
 
+/* All that belongs into the change; the caller ends it. */
+static int
+tell_once(struct engine *e, struct finding *f, struct detection *d, enum event_type type, bool quiet, struct moment now)
+{
+	struct finding next = *f;
+	struct event ev;
+	int rc = change_begin(e);
+
+	if (type == EVENT_DEVICE_MOVED || type == EVENT_DEVICE_GONE)
+		presence_close(e, f, now.wall, &rc);
+	if (rc == 0)
+		rc = change_detection(e, d);
+	if (rc < 0 || quiet)
+		return rc;
+	next.d = *d;
+	event_of_finding(e, &next, type, &ev);
+	return change_event(e, &ev, NULL, now);
+}
+
 /* Writes `d` with its event; the finding takes `d` over only when that is on disk. A detection that belongs into a summary is
  * written without an event, and owed to it. */
 static void
 tell(struct engine *e, struct finding *f, struct detection *d, enum event_type type, struct moment now)
 {
 	bool first = type == EVENT_DEVICE_DETECTED, member = !first && is_flood_member(e, &f->d);
-	bool stock = first && is_quiet(e, d), quiet = stock || member || (first && !port_may_alarm(e, &d->location, now)) ||
+	/* Of a switch that is not configured there will be no summary. */
+	bool stock = first && is_quiet(e, d) && net_switch_named(&e->net, d->location.place.switch_name) != NULL;
+	bool quiet = stock || member || (first && !port_may_alarm(e, &d->location, now)) ||
 	    (type == EVENT_DEVICE_MOVED && !move_may_be_told(f, now));
-	struct finding next = *f;
-	struct event ev;
-	int rc = change_begin(e);
+	const uint32_t id = d->id;
+	int rc;
 
 	d->announced = true;
 	d->told = quiet ? d->told : TOLD_SINGLY;
-	if (type == EVENT_DEVICE_MOVED || type == EVENT_DEVICE_GONE) {
-		presence_close(e, f, now.wall, &rc);
+	if (type == EVENT_DEVICE_MOVED || type == EVENT_DEVICE_GONE)
 		d->since = now.wall;
-	}
-	if (rc == 0)
-		rc = change_detection(e, d);
-	if (rc == 0 && !quiet) {
-		next.d = *d;
-		event_of_finding(e, &next, type, &ev);
-		rc = change_event(e, &ev, NULL, now);
-	}
-	if (change_end(e, rc, event_word(type), now) < 0) {
+	do {
+		d->id = id;
+		rc = tell_once(e, f, d, type, quiet, now);
+	} while ((rc = change_end(e, rc, event_word(type), now)) == -EAGAIN);
+	if (rc < 0) {
 		f->held = true;			/* decided again when its time comes */
 		f->held_until = mono_add(now.mono, HELD_AGAIN_MS);
 		return;
@@ -219,17 +235,22 @@ place_is_pending(struct engine *e, struct finding *f, const struct location *l, 
 	return ask_behind(e, f) > 0 || locate_in_doubt(&e->net, f->d.mac);
 }
 
-static enum origin
-origin_of(const struct engine *e, const struct finding *f, const struct detection *d)
+/* Nobody had looked at its place before it was found. Where no place is known, or its switch is not configured any more or has died,
+ * it stays what was known last; and at first that is so while nothing was read in any run. */
+static bool
+is_stock(const struct engine *e, const struct finding *f, const struct detection *d)
 {
 	const struct sw *sw = net_switch_named(&e->net, d->location.place.switch_name);
 
+	return sw == NULL ? f->stock : sw->baseline_at.us == 0 || f->made < sw->baseline_order;
+}
+
+static enum origin
+origin_of(const struct engine *e, const struct finding *f, const struct detection *d)
+{
 	if (d->origin == ORIGIN_POLICY || d->origin == ORIGIN_EXISTING)
 		return d->origin;
-	/* Where no place is known there is no baseline to hold it against: new, unless nothing has been read before. */
-	if (sw == NULL)
-		return e->swept ? ORIGIN_NEW : ORIGIN_EXISTING;
-	return sw->baseline_at.us == 0 || f->made < sw->baseline_order ? ORIGIN_EXISTING : ORIGIN_NEW;
+	return is_stock(e, f, d) ? ORIGIN_EXISTING : ORIGIN_NEW;
 }
 
 /* It was there before the policy or the registry that it falls under now. */
@@ -260,6 +281,7 @@ finding_new(struct engine *e, struct detection *d, struct moment now)
 	if ((f = finding_add(e, d, now)) == NULL)
 		return NULL;			/* counted, or out of memory: looked at again when something about it changes */
 	f->held = true;
+	f->stock = e->first_run && !e->swept;
 	f->held_until = mono_add(now.mono, HOLD_MS);
 	f->seen_at = now.wall;
 	return f;
@@ -272,6 +294,7 @@ finding_announce(struct engine *e, struct finding *f, struct detection *d, struc
 		d->location = f->d.location;	/* gone before it was told: told all the same, where it was seen */
 		site_set(e, d);
 	}
+	f->stock = is_stock(e, f, d);
 	if (place_is_pending(e, f, &d->location, now)) {
 		finding_take(e, f, d);
 		return;
@@ -547,6 +570,26 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 	}
 }
 
+/* The switch with its date, and what hangs there; the caller ends the change. Fills in the id that each finding has then. */
+static int
+baseline_write(struct engine *e, struct sw *sw, uint32_t *ids)
+{
+	int rc = change_begin(e);
+
+	if (rc == 0)
+		rc = change_switch(e, sw);
+	for (struct finding *f = sw->findings; f != NULL && rc == 0; f = f->next_at) {
+		struct detection d = f->d;
+
+		if (!d.announced) {
+			d.origin = d.origin == ORIGIN_POLICY ? ORIGIN_POLICY : ORIGIN_EXISTING;
+			rc = change_detection(e, &d);
+		}
+		*ids++ = d.id;
+	}
+	return rc;
+}
+
 /* The baseline is an act with a date: what is located here now was there before we looked. It is on disk together with its date,
  * so that a crash makes nothing new of it. */
 static void
@@ -562,27 +605,16 @@ baseline_take(struct engine *e, struct sw *sw, struct moment now)
 		n++;
 	if ((ids = calloc(n + 1, sizeof *ids)) == NULL)
 		return;				/* with its next poll */
-	rc = change_begin(e);
 	sw->baseline_at = now.wall;
-	if (rc == 0)
-		rc = switch_write(e, sw);
-	for (struct finding *f = sw->findings; f != NULL && rc == 0; f = f->next_at, k++) {
-		struct detection d = f->d;
-
-		ids[k] = d.id;
-		if (d.announced)
-			continue;
-		d.origin = d.origin == ORIGIN_POLICY ? ORIGIN_POLICY : ORIGIN_EXISTING;
-		rc = change_detection(e, &d);
-		ids[k] = d.id;
-	}
-	if (change_end(e, rc, "the baseline of a switch", now) < 0) {
+	do
+		rc = baseline_write(e, sw, ids);
+	while ((rc = change_end(e, rc, "the baseline of a switch", now)) == -EAGAIN);
+	if (rc < 0) {
 		sw->baseline_at = (struct wall){ 0 };
 		free(ids);
 		return;				/* with its next poll */
 	}
 	sw->baseline_order = ++e->order;
-	k = 0;
 	for (struct finding *f = sw->findings; f != NULL; f = f->next_at, k++) {
 		f->d.id = ids[k];
 		if (!f->d.announced && f->d.origin != ORIGIN_POLICY)
@@ -616,6 +648,7 @@ detect_polled(struct engine *e, struct sw *sw, bool complete, struct moment now)
 		baseline_take(e, sw, now);
 		if (sw->baseline_at.us != 0)
 			summary_tell(e, sw, now);
+		relearning_judge(e, now);
 	}
 }
 
@@ -680,9 +713,11 @@ detect_reachability(struct engine *e, struct sw *sw, struct moment now)
 	text_printf(ev.text, sizeof ev.text, "%s %s; %u restricted device%s there", sw->name, sw->lost ? "does not answer" : "answers again",
 	    count, count == 1 ? "" : "s");
 	sw->unreachable_told = sw->lost;
-	if ((rc = change_begin(e)) == 0 && (rc = switch_write(e, sw)) == 0)
-		rc = change_event(e, &ev, NULL, now);
-	if (change_end(e, rc, event_word(ev.type), now) < 0)
+	do {
+		if ((rc = change_begin(e)) == 0 && (rc = change_switch(e, sw)) == 0)
+			rc = change_event(e, &ev, NULL, now);
+	} while ((rc = change_end(e, rc, event_word(ev.type), now)) == -EAGAIN);
+	if (rc < 0)
 		sw->unreachable_told = !sw->lost;	/* with its next report */
 }
 

@@ -95,12 +95,20 @@ out_load(void *arg, uint64_t row, struct event *out)
 {
 	struct engine *e = arg;
 
-	return store_outbox_get(e->store, row, out);
+	return (row & OUTBOX_UNSAVED) != 0 ? unsaved_event(e, row, out) : store_outbox_get(e->store, row, out);
 }
 
-static const struct outbox_ops outbox_ops = { out_deliver, out_random, out_load };
+static void
+out_unsaved_done(void *arg, uint64_t row)
+{
+	unsaved_row_done(arg, row);
+}
 
-/* A database that was lost is owed an alarm until that is on disk (store.h). */
+static const struct outbox_ops outbox_ops = { out_deliver, out_random, out_load, out_unsaved_done };
+
+#define META_RELEARNING "re-learning"
+
+/* A database that was lost is owed an alarm until that is on disk (store.h), and what is found again after it the word for that. */
 static int
 state_lost_load(struct engine *e)
 {
@@ -109,8 +117,43 @@ state_lost_load(struct engine *e)
 
 	if (rc == 0)
 		text_clean(e->state_lost, sizeof e->state_lost, b.p, b.len);
+	buf_clear(&b);
+	if (rc == 0 || rc == -ENOENT)
+		rc = store_meta_get(e->store, META_RELEARNING, &b);
+	e->relearning = e->state_lost[0] != '\0' || b.len > 0;
 	buf_free(&b);
 	return rc == -ENOENT ? 0 : rc;
+}
+
+int
+state_lost_save(struct engine *e, bool told)
+{
+	int rc;
+
+	if (in_memory(e)) {
+		e->unsaved.state_lost = true;
+		return 0;
+	}
+	rc = store_meta_put(e->store, META_RELEARNING, "1", e->relearning);
+	return rc == 0 && told ? store_meta_put(e->store, STORE_STATE_LOST, "", 0) : rc;
+}
+
+void
+relearning_judge(struct engine *e, struct moment now)
+{
+	int rc;
+
+	for (size_t i = 0; i < e->net.n_switches; i++)
+		if (e->net.switches[i]->baseline_at.us == 0)
+			return;
+	if (!e->relearning)
+		return;
+	e->relearning = false;
+	do {
+		if ((rc = change_begin(e)) == 0)
+			rc = state_lost_save(e, false);
+	} while ((rc = change_end(e, rc, "that all is learned again", now)) == -EAGAIN);
+	e->relearning = rc < 0;			/* with the next baseline */
 }
 
 static void
@@ -124,9 +167,11 @@ state_lost_tell(struct engine *e, struct moment now)
 		return;
 	text_printf(text, sizeof text, "state lost: the broken database was moved to %s", e->state_lost);
 	event_of_agent(EVENT_AGENT_TROUBLE, SEVERITY_MAJOR, text, &ev);
-	if ((rc = change_begin(e)) == 0 && (rc = store_meta_put(e->store, STORE_STATE_LOST, "", 0)) == 0)
-		rc = change_event(e, &ev, NULL, now);
-	if (change_end(e, rc, "state lost", now) == 0)
+	do {
+		if ((rc = change_begin(e)) == 0 && (rc = state_lost_save(e, true)) == 0)
+			rc = change_event(e, &ev, NULL, now);
+	} while ((rc = change_end(e, rc, "state lost", now)) == -EAGAIN);
+	if (rc == 0)
 		e->state_lost[0] = '\0';
 }
 
@@ -146,7 +191,7 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
 		return NULL;
 	*e = (struct engine){ .conf = conf, .registry = registry, .store = store, .ops = ops, .arg = arg, .epoch = opened->epoch,
 		.started = now.mono, .started_wall = now.wall, .batch_at = now.mono, .heartbeat_at = now.mono,
-		.prune_at = mono_add(now.mono, PRUNE_MS), .store_ok = true, .loading = now, .topology_at = now.mono,
+		.prune_at = mono_add(now.mono, PRUNE_MS), .loading = now, .topology_at = now.mono,
 		.net = { .max_stations = conf->max_stations, .precious = is_precious, .arg = e, .topology_stale = true } };
 	ops->random(arg, (uint8_t *)&e->net.seed, sizeof e->net.seed);
 	e->net.owners.seed = e->net.heard.seed = e->by_mac.seed = e->net.seed;
@@ -158,8 +203,11 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
 		if (net_switch_add(&e->net, &conf->switches[i]) == NULL)
 			goto fail;
 	if (store_switches(store, switch_loaded, e) < 0 || store_detections(store, detection_loaded, e) < 0 ||
-	    store_outbox(store, outbox_loaded, e) < 0 || conflicts_load(e) < 0)
+	    store_outbox(store, outbox_loaded, e) < 0 || conflicts_load(e) < 0 || unsaved_load(e) < 0)
 		goto fail;
+	e->first_run = true;
+	for (size_t i = 0; i < e->net.n_switches; i++)
+		e->first_run = e->first_run && e->net.switches[i]->baseline_at.us == 0;
 	if (policies_differ(e))
 		e->policy = POLICY_SINCE_LAST_RUN;
 	if (state_lost_load(e) < 0)
@@ -189,18 +237,23 @@ engine_free(struct engine *e)
 	map_free(&e->by_mac);
 	map_free(&e->by_block);
 	net_free(&e->net);
+	unsaved_free(e);
 	outbox_free(e->outbox);
 	conf_free(e->conf);
 	free(e);
 }
 
 static void
-switch_forget(struct engine *e, struct sw *sw)
+switch_forget(struct engine *e, struct sw *sw, struct moment now)
 {
 	const struct net_listener l = listener(e);
+	int rc;
 
-	if (store_begin(e->store) < 0 || store_switch_forget(e->store, sw->name) < 0 || store_commit(e->store) < 0)
-		store_rollback(e->store);
+	/* While the disk fails its row stays: nobody reads it unless the switch comes back. */
+	do {
+		if ((rc = change_begin(e)) == 0 && !in_memory(e))
+			rc = store_switch_forget(e->store, sw->name);
+	} while (change_end(e, rc, "that a switch is gone", now) == -EAGAIN);
 	log_info("%s: no longer configured", sw->name);
 	for (struct sw **at = &e->polled_owed; *at != NULL; at = &(*at)->next_owed)
 		if (*at == sw) {
@@ -223,7 +276,7 @@ engine_configure(struct engine *e, struct conf *conf, struct registry *registry,
 	e->sweep_at = 0;
 	for (size_t i = e->net.n_switches; i-- > 0;)
 		if (conf_switch(conf, e->net.switches[i]->name) == NULL)
-			switch_forget(e, e->net.switches[i]);
+			switch_forget(e, e->net.switches[i], now);
 	for (size_t i = 0; i < conf->n_switches; i++) {
 		struct sw *sw = net_switch_named(&e->net, conf->switches[i].name);
 
@@ -242,7 +295,7 @@ engine_configure(struct engine *e, struct conf *conf, struct registry *registry,
 		work(e, now);
 		if (e->policy == POLICY_NOW) {
 			e->policy = POLICY_SAME;
-			policies_remember(e);
+			policies_remember(e, now);
 		}
 	} else
 		work(e, now);
@@ -329,7 +382,7 @@ engine_query(struct engine *e, const struct msg_query *q, struct moment now)
 /* ---- what is due */
 
 int
-switch_write(struct engine *e, struct sw *sw)
+switch_write(struct engine *e, struct sw *sw, bool table)
 {
 	struct store_switch s = { .number = sw->number, .last_poll = sw->last_poll, .last_complete = sw->last_complete,
 		.baseline_at = sw->baseline_at, .polls = sw->polls, .uptime_cs = sw->uptime_cs, .state = (uint8_t)sw->state,
@@ -337,7 +390,7 @@ switch_write(struct engine *e, struct sw *sw)
 	int rc;
 
 	memcpy(s.name, sw->name, sizeof s.name);
-	if (sw->table_dirty)
+	if (table && sw->table_dirty)
 		rowset_pack(&sw->table, &s.table);
 	if ((rc = s.table.bad ? -ENOMEM : store_switch_put(e->store, &s)) == 0)
 		sw->number = s.number;
@@ -352,9 +405,8 @@ switch_is_due(const struct sw *sw, bool all)
 	return sw->table_dirty || sw->state_dirty || (all && sw->dirty);
 }
 
-/* All that may wait for a quarter of a second. `all`: polls that changed nothing, too. */
-static void
-batch_write(struct engine *e, bool all)
+void
+batch_write(struct engine *e, bool all, struct moment now)
 {
 	size_t n_done;
 	const uint64_t *done = outbox_done(e->outbox, &n_done);
@@ -365,23 +417,22 @@ batch_write(struct engine *e, bool all)
 		any = switch_is_due(e->net.switches[i], all);
 	for (size_t i = 0; i < e->n_findings && !any; i++)
 		any = e->findings[i]->dirty;
-	if (!any)
+	if (!any || in_memory(e))
 		return;
 	rc = store_begin(e->store);
 	for (size_t i = 0; i < n_done && rc == 0; i++)
 		rc = store_outbox_done(e->store, done[i]);
 	for (size_t i = 0; i < e->net.n_switches && rc == 0; i++)
 		if (switch_is_due(e->net.switches[i], all))
-			rc = switch_write(e, e->net.switches[i]);
+			rc = switch_write(e, e->net.switches[i], true);
 	for (size_t i = 0; i < e->n_findings && rc == 0; i++)
 		if (e->findings[i]->dirty && e->findings[i]->d.id != 0)
 			rc = store_detection_put(e->store, &e->findings[i]->d);
 	if (rc == 0)
 		rc = store_commit(e->store);
-	e->store_ok = rc == 0;
 	if (rc < 0) {
+		storage_failed(e, rc, now);
 		store_rollback(e->store);
-		e->counters[CNT_STORE_FAILURES]++;
 		return;
 	}
 	outbox_settled(e->outbox);
@@ -410,13 +461,14 @@ heartbeat(struct engine *e, struct moment now)
 		e->heartbeat_at = mono_add(now.mono, (int64_t)e->conf->heartbeat_s * 1000);
 	else
 		e->heartbeat_at = mono_add(now.mono, 5000);
-	batch_write(e, true);
+	batch_write(e, true, now);
 }
 
 void
-engine_stop(struct engine *e)
+engine_stop(struct engine *e, struct moment now)
 {
-	batch_write(e, true);
+	batch_write(e, true, now);
+	storage_stop(e, now);
 }
 
 /* A clock that was set, or that begins this run far from the newest thing on record, throws no history away (threat-model.md S5). */
@@ -431,18 +483,63 @@ clock_is_sane(const struct engine *e, struct moment now)
 	return drift > -CLOCK_DRIFT_MS && drift < CLOCK_DRIFT_MS && (newest == 0 || e->started_wall.us - newest < CLOCK_GAP_US);
 }
 
+/* Gone for as long as history is kept, and nobody has still to hear of it. A waiver is an order of a person: it stays. */
+static bool
+is_over(const struct finding *f, const void *arg)
+{
+	const struct wall *before = arg;
+
+	return f->d.presence == PRESENCE_GONE && f->d.gone_at.us < before->us && f->d.handling != HANDLING_WAIVED && f->d.told != TOLD_NOT &&
+	    !f->held && !f->dirty;
+}
+
+static int
+prune_write(struct engine *e, struct wall before)
+{
+	int rc = store_begin(e->store);
+
+	if (rc == 0)
+		rc = store_prune(e->store, before);
+	for (size_t i = 0; i < e->n_findings && rc == 0; i++)
+		if (is_over(e->findings[i], &before))
+			rc = store_detection_forget(e->store, e->findings[i]->d.id);
+	return rc == 0 ? store_commit(e->store) : rc;
+}
+
 static void
 prune(struct engine *e, struct moment now)
 {
 	struct wall before = { now.wall.us - (int64_t)e->conf->retention_s * 1000000 };
+	int rc;
 
 	if (!clock_is_sane(e, now)) {
 		log_warnx("the clock was set or this daemon was off for long: no history is removed in this run");
 		return;
 	}
-	if (store_begin(e->store) < 0 || store_prune(e->store, before) < 0 || store_commit(e->store) < 0) {
-		store_rollback(e->store);
-		e->counters[CNT_STORE_FAILURES]++;
+	if ((rc = prune_write(e, before)) == 0) {
+		findings_remove(e, is_over, &before);
+		return;
+	}
+	storage_failed(e, rc, now);
+	store_rollback(e->store);
+}
+
+static void
+overflows_tell(struct engine *e, struct moment now)
+{
+	struct outbox_overflow o;
+	struct event ev;
+	char text[160];
+
+	while (outbox_overflow(e->outbox, &o)) {
+		if (o.begun)
+			text_printf(text, sizeof text, "queue overflow: %s was away for too long, %zu notifications wait for it and the first expire",
+			    o.receiver, o.queued);
+		else
+			text_printf(text, sizeof text, "queue overflow over: %zu notifications wait for %s, %llu have expired since the start",
+			    o.queued, o.receiver, (unsigned long long)o.expired);
+		event_of_agent(o.begun ? EVENT_AGENT_TROUBLE : EVENT_AGENT_RECOVERED, o.begun ? SEVERITY_MAJOR : SEVERITY_INFO, text, &ev);
+		event_owe(e, &ev, now);
 	}
 }
 
@@ -465,10 +562,10 @@ engine_tick(struct engine *e, struct moment now)
 	if (mono_since(e->heartbeat_at, now.mono) >= 0)
 		heartbeat(e, now);
 	if (mono_since(e->batch_at, now.mono) >= 0) {
-		batch_write(e, false);
+		batch_write(e, false, now);
 		e->batch_at = mono_add(now.mono, BATCH_MS);
 	}
-	if (mono_since(e->prune_at, now.mono) >= 0) {
+	if (mono_since(e->prune_at, now.mono) >= 0 && !in_memory(e)) {
 		prune(e, now);
 		e->prune_at = mono_add(now.mono, PRUNE_MS);
 	}
@@ -476,10 +573,12 @@ engine_tick(struct engine *e, struct moment now)
 		next = sooner(next, detect_tick(e, now));
 		next = sooner(next, summaries_tell(e, now));
 	}
+	next = sooner(next, storage_tick(e, now));
 	next = sooner(next, owed_events_tell(e, now));
 	state_lost_tell(e, now);
 	next = sooner(next, answer_tick(e, now));
 	next = sooner(next, outbox_tick(e->outbox, now));
+	overflows_tell(e, now);
 	next = sooner(next, mono_since(now.mono, e->heartbeat_at));
 	next = sooner(next, mono_since(now.mono, e->batch_at));
 	return next < 1 ? 1 : next;

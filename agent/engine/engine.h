@@ -44,6 +44,9 @@ void	engine_report_end(struct engine *e, uint64_t key, struct moment now);
 
 /* How one try of MSG_DELIVER went. */
 void	engine_delivered(struct engine *e, const struct msg_delivered *m, struct moment now);
+/* Our SNMP engine: its id, made once and kept in the database, and its boots, one more with each call. 0: `id` is filled in.
+ * Else: -errno, tried again later. */
+int	engine_identity(struct engine *e, struct msg_identity *id, struct moment now);
 /* notify is there (again): what was in flight is tried anew. */
 void	engine_notify_up(struct engine *e, bool up, struct moment now);
 /* A process ended or is back: told to the receivers. */
@@ -62,7 +65,9 @@ void	engine_views_gone(struct engine *e);
 void	engine_query(struct engine *e, const struct msg_query *q, struct moment now);
 
 /* Writes what would wait for the next batch; before engine_free(). */
-void	engine_stop(struct engine *e);
+void	engine_stop(struct engine *e, struct moment now);
 /* Does what is due. Returns milliseconds until it wants to be called again (1 to 60,000). */
 int64_t	engine_tick(struct engine *e, struct moment now);
+/* The database is broken: this engine has told what it could, and the next one will move it aside. */
+bool	engine_is_over(const struct engine *e, struct moment now);
 #endif

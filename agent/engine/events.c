@@ -65,6 +65,28 @@ event_of_finding(const struct engine *e, const struct finding *f, enum event_typ
 	ev->seen_at = f->seen_at;
 	text_printf(ev->text, sizeof ev->text, "%s %s %s at %s %s", event_word(type), mac_text(d->mac, mac), d->vendor,
 	    d->location.place.switch_name[0] != '\0' ? d->location.place.switch_name : "(place unknown)", d->location.place.port);
+	if (type == EVENT_DEVICE_DETECTED && e->relearning && d->origin == ORIGIN_EXISTING)
+		event_mark(ev, "re-learned");
+}
+
+static void
+mark(char *text, size_t size, const char *word)
+{
+	char was[sizeof ((struct event *)NULL)->text];
+	size_t n = strlen(word);
+
+	if (strncmp(text, word, n) == 0 && strncmp(text + n, ": ", 2) == 0)
+		return;				/* an event that is tried again */
+	text_cut(was, sizeof was, text);
+	text_printf(text, size, "%s: %s", word, was);
+}
+
+void
+event_mark(struct event *ev, const char *word)
+{
+	mark(ev->text, sizeof ev->text, word);
+	if (ev->detection_id != 0 || ev->evidence[0] != '\0')
+		mark(ev->evidence, sizeof ev->evidence, word);
 }
 
 void
@@ -95,18 +117,61 @@ event_of_agent(enum event_type type, enum severity severity, const char *text, s
 int
 change_begin(struct engine *e)
 {
-	int rc = store_begin(e->store);
-
 	assert(e->n_pending == 0);
-	return rc;
+	e->unsaved.mark_presences = e->unsaved.n_presences;
+	return in_memory(e) ? 0 : store_begin(e->store);
 }
 
 int
 change_detection(struct engine *e, struct detection *d)
 {
-	int rc = d->id != 0 ? 0 : store_next(e->store, COUNTER_DETECTION, &d->id);
+	struct finding *f = finding_of(e, d->mac);
+	int rc = d->id != 0 ? 0 : counter_next(e, COUNTER_DETECTION, &d->id);
 
-	return rc == 0 ? store_detection_put(e->store, d) : rc;
+	if (rc == 0 && !in_memory(e))
+		rc = store_detection_put(e->store, d);
+	if (rc < 0 || !in_memory(e))
+		return rc;
+	assert(f != NULL);
+	f->unsaved = true;		/* as it is when the disk is well again */
+	return 0;
+}
+
+int
+change_switch(struct engine *e, struct sw *sw)
+{
+	if (!in_memory(e))
+		return switch_write(e, sw, true);
+	sw->state_dirty = true;
+	return 0;
+}
+
+int
+change_presence(struct engine *e, uint32_t detection_id, const struct place *at, struct wall from, struct wall to)
+{
+	const struct unsaved_presence p = { detection_id, *at, from, to };
+
+	return in_memory(e) ? unsaved_presence_add(e, &p) : store_presence_put(e->store, detection_id, at, from, to);
+}
+
+static size_t
+heads_pending(const struct engine *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->n_pending; i++)
+		n += e->pending[i].row == 0;
+	return n;
+}
+
+/* The row of an event for one receiver: its number in the store, or for as long as the disk takes nothing one of our own. */
+static int
+row_put(struct engine *e, const char *receiver, const struct event *ev, uint64_t *row)
+{
+	if (!in_memory(e))
+		return store_outbox_put(e->store, receiver, ev, row);
+	*row = OUTBOX_UNSAVED | ++e->unsaved.next_row;
+	return 0;
 }
 
 static int
@@ -134,59 +199,95 @@ change_event(struct engine *e, struct event *ev, const char *only, struct moment
 	ulid_text(now.wall, random, ev->id);
 	ev->epoch = e->epoch;
 	ev->at = ev->decided_at = now.wall;
-	rc = store_next(e->store, COUNTER_EVENT, &ev->sequence);
-	if (rc == 0)
+	if (!wall_is_set(now.wall))
+		event_mark(ev, "clock-unset");
+	if ((rc = counter_next(e, COUNTER_EVENT, &ev->sequence)) == 0)
 		rc = pending_add(e, "", 0, ev);	/* heads its rows */
-	if (rc == 0 && ev->type != EVENT_HEARTBEAT)
+	if (rc == 0 && in_memory(e))
+		rc = unsaved_room(e, heads_pending(e));
+	else if (rc == 0 && ev->type != EVENT_HEARTBEAT)
 		rc = store_event_put(e->store, ev);
 	for (size_t i = 0; rc == 0 && i < e->conf->n_receivers; i++) {
 		const char *receiver = e->conf->receivers[i].name;
 
 		if (only == NULL || strcmp(only, receiver) == 0)
-			if ((rc = store_outbox_put(e->store, receiver, ev, &row)) == 0)
+			if ((rc = row_put(e, receiver, ev, &row)) == 0)
 				rc = pending_add(e, receiver, row, ev);
 	}
 	return rc;
 }
 
-/* Row 0 heads the rows of its event: one line and one count per event, whatever the number of receivers. */
-static void
-event_log(struct engine *e, size_t head)
+/* Row 0 heads the rows of its event. */
+static size_t
+rows_of(const struct engine *e, size_t head)
 {
-	const struct event *ev = &e->pending[head].event;
 	size_t n = 0;
 
 	while (head + 1 + n < e->n_pending && e->pending[head + 1 + n].row != 0)
 		n++;
+	return n;
+}
+
+/* One line and one count per event, whatever the number of receivers. */
+static void
+event_decided(struct engine *e, size_t head)
+{
+	const struct event *ev = &e->pending[head].event;
+	size_t n = rows_of(e, head);
+
 	e->counters[CNT_EVENTS]++;
+	if (in_memory(e))
+		unsaved_add(e, ev, n > 0 ? e->pending[head + 1].row : OUTBOX_UNSAVED | (e->unsaved.next_row + 1), (uint32_t)n);
 	if (ev->type != EVENT_HEARTBEAT)
 		log_info("%s%s%s%s%s: queued to %zu receiver%s", ev->switch_name, ev->port[0] != '\0' ? " " : "", ev->port,
 		    ev->switch_name[0] != '\0' ? ": " : "", ev->text, n, n == 1 ? "" : "s");
 }
 
+static void
+row_give(struct engine *e, const struct outbox_row *p, struct moment now)
+{
+	if (outbox_add(e->outbox, p, now))
+		return;
+	if ((p->row & OUTBOX_UNSAVED) == 0) {
+		log_error("out of memory: %s to %s waits for the next start", p->event.id, p->receiver);
+		return;
+	}
+	log_error("out of memory: %s to %s is lost", p->event.id, p->receiver);
+	e->counters[CNT_EVENTS_DROPPED]++;
+	unsaved_row_done(e, p->row);
+}
+
+/* Nothing of the open change stays. What our own limits refuse is refused; a disk that fails is no reason to be silent. */
+static int
+change_undo(struct engine *e, int rc, const char *what, struct moment now)
+{
+	static long long said;
+	bool on_disk = !in_memory(e), again = on_disk && rc != -ENOMEM && rc != -ERANGE;
+
+	e->n_pending = 0;
+	e->unsaved.n_presences = e->unsaved.mark_presences;
+	if (!again && log_limit(&said))
+		log_error("%s cannot be kept: %s; tried again", what, rc == -ENOMEM ? "out of memory" : rc == -ERANGE ?
+		    store_error(e->store) : "too much waits in memory for the disk");
+	if (again)
+		storage_failed(e, rc, now);
+	if (on_disk)
+		store_rollback(e->store);
+	return again ? -EAGAIN : rc;
+}
+
 int
 change_end(struct engine *e, int rc, const char *what, struct moment now)
 {
-	static long long said;
-
-	if (rc == 0)
-		rc = store_commit(e->store);
-	e->store_ok = rc == 0;
-	if (rc < 0) {
-		if (log_limit(&said))
-			log_error("%s cannot be kept: %s; tried again", what, rc == -ENOMEM ? "out of memory" : store_error(e->store));
-		store_rollback(e->store);
-		e->counters[CNT_STORE_FAILURES]++;
-		e->n_pending = 0;
-		return rc;
-	}
+	if (rc == 0 && !in_memory(e) && (rc = store_commit(e->store)) == 0)
+		counters_committed(e);
+	if (rc < 0)
+		return change_undo(e, rc, what, now);
 	for (size_t i = 0; i < e->n_pending; i++) {
-		const struct outbox_row *p = &e->pending[i];
-
-		if (p->row == 0)
-			event_log(e, i);
-		else if (!outbox_add(e->outbox, p, now))
-			log_error("out of memory: %s to %s waits for the next start", p->event.id, p->receiver);
+		if (e->pending[i].row == 0)
+			event_decided(e, i);
+		else
+			row_give(e, &e->pending[i], now);
 	}
 	e->n_pending = 0;
 	return 0;
@@ -195,11 +296,13 @@ change_end(struct engine *e, int rc, const char *what, struct moment now)
 int
 event_commit(struct engine *e, struct event *ev, const char *only, struct moment now)
 {
-	int rc = change_begin(e);
+	int rc;
 
-	if (rc == 0)
-		rc = change_event(e, ev, only, now);
-	return change_end(e, rc, event_word(ev->type), now);
+	do {
+		if ((rc = change_begin(e)) == 0)
+			rc = change_event(e, ev, only, now);
+	} while ((rc = change_end(e, rc, event_word(ev->type), now)) == -EAGAIN);
+	return rc;
 }
 
 #define OWED_MAX 64

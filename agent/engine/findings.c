@@ -103,6 +103,25 @@ finding_add(struct engine *e, const struct detection *d, struct moment now)
 	return f;
 }
 
+void
+findings_remove(struct engine *e, bool (*over)(const struct finding *f, const void *arg), const void *arg)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->n_findings; i++) {
+		struct finding *f = e->findings[i];
+
+		if (!over(f, arg)) {
+			e->findings[kept++] = f;
+			continue;
+		}
+		unlink_from(list_of(e, f->at), f);
+		map_del(&e->by_mac, mac_u64(f->d.mac));
+		free(f);
+	}
+	e->n_findings = kept;
+}
+
 bool
 is_placed(const struct location *l)
 {

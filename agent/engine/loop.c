@@ -19,7 +19,6 @@
 #include "proc/child.h"
 
 #define IDENTITY_MS 1000
-#define ENGINE_ID_OCTETS 17		/* SnmpEngineID: enterprise 8072 with the top bit set, format 5 (octets), 12 random */
 
 struct peer {
 	enum peer_role	 role;
@@ -36,7 +35,7 @@ static struct loop {
 	struct store		*store;
 	unsigned		 pollers;
 	struct peer		 peer[POLLERS_MAX], notify, views;
-	bool			 identity_owed;	/* the disk did not take it */
+	bool			 identity_owed;	/* it could not be had */
 	struct mono		 identity_at;	/* when it is tried again */
 	uint64_t		 dropped;	/* messages that did not decode */
 } loop;
@@ -68,6 +67,11 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	if (loop.identity_owed && mono_since(loop.identity_at, mono_now()) >= 0)
 		identity_tell();
 	next = engine_tick(loop.engine, now());
+	if (engine_is_over(loop.engine, now())) {
+		log_error("the database is broken: the engine starts again, and moves it aside");
+		event_base_loopbreak(loop.base);	/* the parent starts us anew */
+		return;
+	}
 	arm(loop.identity_owed && next > IDENTITY_MS ? IDENTITY_MS : next);
 }
 
@@ -252,51 +256,21 @@ peer_drained(void *arg, struct chan *c)
 
 static const struct chan_ops peer_ops = { peer_message, peer_closed, peer_drained };
 
-/* Our own SNMP engine id: made once, kept in the database; boots grow by one each time notify starts. */
-static int
-identity(struct msg_identity *id)
-{
-	static long long said;
-	struct buf b = { 0 };
-	int rc = store_begin(loop.store);
-
-	memset(id, 0, sizeof *id);
-	if (rc == 0 && (rc = store_meta_get(loop.store, "engine-id", &b)) == -ENOENT) {
-		static const uint8_t prefix[] = { 0x80, 0x00, 0x1f, 0x88, 0x05 };
-		uint8_t random[ENGINE_ID_OCTETS - sizeof prefix];
-
-		out_random(NULL, random, sizeof random);
-		put_bytes(&b, prefix, sizeof prefix);
-		put_bytes(&b, random, sizeof random);
-		rc = store_meta_put(loop.store, "engine-id", b.p, b.len);
-	}
-	if (rc == 0 && (rc = store_next(loop.store, COUNTER_BOOTS, &id->boots)) == 0)
-		rc = store_commit(loop.store);
-	if (rc < 0)
-		store_rollback(loop.store);
-	if (rc == 0 && b.len >= 5 && b.len <= sizeof id->engine_id) {
-		memcpy(id->engine_id, b.p, b.len);
-		id->engine_id_len = (uint8_t)b.len;
-	} else {
-		if (log_limit(&said))
-			log_error("our SNMP engine id cannot be kept, so nothing can be sent: %s; tried again", store_error(loop.store));
-		rc = -EIO;
-	}
-	buf_free(&b);
-	return rc;
-}
-
-/* Without an identity on disk nothing can be sent: asked for again until the disk takes it. */
+/* Without an identity nothing can be sent: asked for again until there is one. */
 static void
 identity_tell(void)
 {
+	static long long said;
 	struct msg_identity id;
 	struct buf b = { 0 };
+	int rc;
 
 	loop.identity_owed = false;
 	if (loop.engine == NULL || loop.notify.chan == NULL)
 		return;
-	if (identity(&id) < 0) {
+	if ((rc = engine_identity(loop.engine, &id, now())) < 0) {
+		if (log_limit(&said))
+			log_error("our SNMP engine id cannot be had, so nothing can be sent: %s; tried again", strerror(-rc));
 		loop.identity_owed = true;
 		loop.identity_at = mono_add(mono_now(), IDENTITY_MS);
 		return;
@@ -438,7 +412,7 @@ stop_cb(void *arg)
 {
 	(void)arg;
 	if (loop.engine != NULL)
-		engine_stop(loop.engine);
+		engine_stop(loop.engine, now());
 }
 
 int

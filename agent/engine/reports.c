@@ -203,7 +203,7 @@ sweep_judge(struct engine *e, struct moment now)
 			polled(e, e->net.switches[i], false);
 	work(e, now);
 	if (e->policy == POLICY_SINCE_LAST_RUN)
-		policies_remember(e);
+		policies_remember(e, now);
 	e->policy = POLICY_SAME;
 	log_info("first sweep done: %zu switches asked, %zu stations, %zu restricted devices", e->net.n_switches, e->net.n_stations,
 	    e->n_findings);

@@ -11,13 +11,14 @@
 static json_t *
 outbox_json(const struct engine *e)
 {
+	static const char *const states[] = { [RECEIVER_UP] = "up", [RECEIVER_DOWN] = "down", [RECEIVER_REFUSED] = "refused" };
 	json_t *list = json_array();
 	struct outbox_figures f;
 
 	for (size_t i = 0; outbox_figures(e->outbox, i, &f); i++)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "receiver", f.receiver, "type",
 		    f.orphan ? "not configured" : f.inform ? "inform" : "trap", "queued", (json_int_t)f.queued, "inFlight",
-		    (json_int_t)f.in_flight, "state", f.down ? "down" : "up", "delivered", (json_int_t)f.delivered, "timedOut",
+		    (json_int_t)f.in_flight, "state", states[f.state], "delivered", (json_int_t)f.delivered, "timedOut",
 		    (json_int_t)f.timed_out, "refused", (json_int_t)f.refused, "expired", (json_int_t)f.expired, "oldest", time_json(f.oldest),
 		    "lastFailure", text_or_null(f.last_failure)));
 	return list;
@@ -101,8 +102,8 @@ credentials_json(const struct engine *e)
 	for (size_t i = 0; i < c->n_credentials; i++) {
 		const struct conf_credential *cred = &c->credentials[i];
 
-		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:I}", "name", cred->name, "version", conf_version_text(cred->version),
-		    "weak", conf_credential_is_weak(cred), "switches", (json_int_t)(counts != NULL ? counts[i] : 0)));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o, s:I}", "name", cred->name, "version",
+		    conf_version_text(cred->version), "weak", conf_weakness(cred) != NULL, "why", text_or_null(conf_weakness(cred)), "switches", (json_int_t)(counts != NULL ? counts[i] : 0)));
 	}
 	map_free(&by_name);
 	free(counts);
@@ -113,7 +114,7 @@ static json_t *
 counters_json(const struct engine *e)
 {
 	static const char *const names[] = { "reports", "reportsDropped", "resyncs", "events", "storeFailures", "alarmsInFloods",
-		"pollsAsked", "eventsDropped", "findingsRefused", "movesDamped", "conflictsUntold" };
+		"pollsAsked", "eventsDropped", "findingsRefused", "movesDamped", "conflictsUntold", "eventsFromMemory" };
 	json_t *o = json_object(), *poller = json_object();
 
 	for (size_t i = 0; i < nitems(names); i++)
@@ -127,6 +128,7 @@ counters_json(const struct engine *e)
 	POLLER_COUNTERS(SUM)
 #undef SUM
 	json_object_set_new(o, "poller", poller);
+	json_object_set_new(o, "eventsInMemory", json_integer((json_int_t)e->unsaved.n_events));
 	json_object_set_new(o, "rowsOutOfStep", json_integer((json_int_t)e->net.strays));
 	json_object_set_new(o, "stationsRefused", json_integer((json_int_t)e->net.refused_stations));
 	json_object_set_new(o, "rowsRefused", json_integer((json_int_t)e->net.bad_rows));
@@ -201,7 +203,7 @@ status_json(struct engine *e, struct moment now)
 	json_object_set_new(o, "policies", policies_json(e));
 	json_object_set_new(o, "credentials", credentials_json(e));
 	json_object_set_new(o, "engineId", text_or_null(hex));
-	json_object_set_new(o, "store", json_string(e->store_ok ? "ok" : "failing"));
+	json_object_set_new(o, "store", json_string(in_memory(e) ? "failing" : "ok"));
 	json_object_set_new(o, "counters", counters_json(e));
 	return o;
 }

@@ -1,6 +1,7 @@
 /* agent/engine/summary.c: findings that are not told one by one: stock of a switch on a site that is not paged, and what comes
  * past the eighth alarm of a port in a minute. Whether a finding was counted is written with the summary that counts it, so that
  * a crash neither loses nor repeats one. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,15 +109,18 @@ owed(const struct engine *e, owed_fn *which, const void *arg, size_t *n)
 static int
 owed_tell(struct engine *e, struct event *ev, struct finding **list, size_t n, struct moment now)
 {
-	int rc = change_begin(e);
+	int rc;
 
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		list[i]->d.told = TOLD_COUNTED;
-		rc = change_detection(e, &list[i]->d);
-	}
-	if (rc == 0)
-		rc = change_event(e, ev, NULL, now);
-	if ((rc = change_end(e, rc, event_word(ev->type), now)) < 0)
+	do {
+		rc = change_begin(e);
+		for (size_t i = 0; i < n && rc == 0; i++) {
+			list[i]->d.told = TOLD_COUNTED;
+			rc = change_detection(e, &list[i]->d);
+		}
+		if (rc == 0)
+			rc = change_event(e, ev, NULL, now);
+	} while ((rc = change_end(e, rc, event_word(ev->type), now)) == -EAGAIN);
+	if (rc < 0)
 		for (size_t i = 0; i < n; i++)
 			list[i]->d.told = TOLD_NOT;
 	free(list);
@@ -148,6 +152,8 @@ summary_tell(struct engine *e, struct sw *sw, struct moment now)
 	ev.count = (uint32_t)n;
 	text_printf(ev.text, sizeof ev.text, "%zu restricted device%s found on %s that %s there before", n, n == 1 ? "" : "s", sw->name,
 	    n == 1 ? "was" : "were");
+	if (e->relearning)
+		event_mark(&ev, "re-learned");
 	if (owed_tell(e, &ev, list, n, now) < 0)
 		e->summaries_owed = true;
 }

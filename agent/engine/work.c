@@ -45,17 +45,31 @@ policies_hash(const struct engine *e)
 	return hash;
 }
 
-void
-policies_remember(struct engine *e)
+int
+policies_save(struct engine *e)
 {
 	struct buf b = { 0 };
+	int rc;
 
-	put_u64(&b, policies_hash(e));
-	if (b.bad || store_begin(e->store) < 0 || store_meta_put(e->store, META_POLICIES, b.p, b.len) < 0 || store_commit(e->store) < 0) {
-		store_rollback(e->store);
-		e->counters[CNT_STORE_FAILURES]++;
+	if (in_memory(e)) {
+		e->unsaved.policies = true;
+		return 0;
 	}
+	put_u64(&b, policies_hash(e));
+	rc = b.bad ? -ENOMEM : store_meta_put(e->store, META_POLICIES, b.p, b.len);
 	buf_free(&b);
+	return rc;
+}
+
+void
+policies_remember(struct engine *e, struct moment now)
+{
+	int rc;
+
+	do {
+		if ((rc = change_begin(e)) == 0)
+			rc = policies_save(e);
+	} while (change_end(e, rc, "which policies are in force", now) == -EAGAIN);
 }
 
 /* True: other policies or another registry than when this database was last used; also when that is not known. */

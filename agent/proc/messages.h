@@ -100,7 +100,7 @@ struct msg_deliver {
 enum delivery { DELIVERY_ACKNOWLEDGED = 1, DELIVERY_SENT, DELIVERY_TIMED_OUT, DELIVERY_REFUSED, DELIVERY_FAILED };
 struct msg_delivered { uint64_t row; uint8_t result; uint32_t rtt_ms; char why[96]; };
 
-/* Our SNMP engine: stable id, boots counted by the engine on disk before this is sent. */
+/* Our SNMP engine: stable id, boots counted by the engine before this is sent: on disk, or far ahead in memory while that fails. */
 struct msg_identity { uint8_t engine_id[32]; uint8_t engine_id_len; uint32_t boots; };
 
 /* A question or an order of an operator, from the control socket. */

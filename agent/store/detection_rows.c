@@ -65,6 +65,21 @@ store_detection_put(struct store *s, const struct detection *d)
 }
 
 int
+store_detection_forget(struct store *s, uint32_t id)
+{
+	static const char *const statements[] = { "DELETE FROM presence WHERE detection = ?1", "DELETE FROM detection WHERE id = ?1" };
+	int rc = 0;
+
+	for (size_t i = 0; i < nitems(statements) && rc == 0; i++) {
+		sqlite3_stmt *q = db_prepare(s, statements[i]);
+
+		db_int(q, 1, id);
+		rc = db_run(s, q);
+	}
+	return rc;
+}
+
+int
 store_detections(struct store *s, int (*each)(void *arg, const struct detection *d), void *arg)
 {
 	sqlite3_stmt *q = db_prepare(s, "SELECT body, id, s.last_complete FROM detection LEFT JOIN switch s ON s.name = detection.switch ORDER BY id");

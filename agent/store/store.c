@@ -352,6 +352,33 @@ store_next(struct store *s, enum store_counter c, uint32_t *out)
 }
 
 int
+store_counter(struct store *s, enum store_counter c, uint32_t *out)
+{
+	sqlite3_stmt *q = db_prepare(s, "SELECT value FROM counter WHERE name = ?1");
+	int rc;
+
+	db_int(q, 1, c);
+	if ((rc = db_step(s, q)) >= 0) {
+		int64_t v = rc == 1 ? sqlite3_column_int64(q, 0) : 0;
+
+		*out = v < 0 ? 0 : v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+		rc = 0;
+	}
+	db_done(q);
+	return rc;
+}
+
+int
+store_counter_put(struct store *s, enum store_counter c, uint32_t value)
+{
+	sqlite3_stmt *q = db_prepare(s, "INSERT OR REPLACE INTO counter (name, value) VALUES (?1, ?2)");
+
+	db_int(q, 1, c);
+	db_int(q, 2, value);
+	return db_run(s, q);
+}
+
+int
 store_meta_put(struct store *s, const char *name, const void *p, size_t n)
 {
 	sqlite3_stmt *q = db_prepare(s, "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)");

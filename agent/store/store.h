@@ -38,8 +38,12 @@ int	store_commit(struct store *s);
 void	store_rollback(struct store *s);	/* also when nothing is open: a full disk has rolled back by itself */
 
 /* Counters that never go back: the next value, from 1; part of the open transaction. -ERANGE: after 2^32-1. Stored: never renumber. */
-enum store_counter { COUNTER_DETECTION, COUNTER_EVENT, COUNTER_BOOTS };
+enum store_counter { COUNTER_DETECTION, COUNTER_EVENT, COUNTER_BOOTS, COUNTERS };
 int	store_next(struct store *s, enum store_counter c, uint32_t *out);
+/* The value given last; 0: none yet. */
+int	store_counter(struct store *s, enum store_counter c, uint32_t *out);
+/* For who went on counting while nothing could be written; part of the open transaction. */
+int	store_counter_put(struct store *s, enum store_counter c, uint32_t value);
 /* A database made after a broken one was moved aside has this blob from its first moment: where that went. The engine empties it
  * when the loss is told. */
 #define STORE_STATE_LOST "state-lost"
@@ -69,6 +73,8 @@ int	store_switch_forget(struct store *s, const char *name);
 int	store_detection_put(struct store *s, const struct detection *d);
 /* In order of id. A present device's last_seen is that of its switch's last complete poll, which is not written with each. */
 int	store_detections(struct store *s, int (*each)(void *arg, const struct detection *d), void *arg);
+/* It and its history. Not there: 0. Its id is never given again. */
+int	store_detection_forget(struct store *s, uint32_t id);
 /* A closed presence: where the device was, from when to when. The detection must be there. */
 int	store_presence_put(struct store *s, uint32_t detection_id, const struct place *at, struct wall from, struct wall to);
 /* Oldest first. */

@@ -5,7 +5,7 @@
 
 #include "store/store.h"
 
-#define STATEMENTS_MAX 32		/* different texts given to db_prepare() */
+#define STATEMENTS_MAX 40		/* different texts given to db_prepare() */
 
 struct store {
 	sqlite3	*db;

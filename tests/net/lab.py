@@ -4,12 +4,14 @@ import json
 import os
 import pwd
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import jsonschema
@@ -71,6 +73,10 @@ class Trapd:
         lab.wait(lambda: os.path.exists(self.log) and 'NET-SNMP' in open(self.log, errors='replace').read(), 10,
                  f'{name} does not start')
 
+    def records(self):
+        """All that was received, sent again or not: as hexadecimal digits without blanks."""
+        return [re.sub(r'\s', '', r).lower() for r in open(self.log, errors='replace').read().split('@@@ ')[1:]]
+
     def events(self, *types):
         """All notifications received, in order, as dictionaries; those sent twice (same id) once."""
         out, seen = [], set()
@@ -87,6 +93,43 @@ class Trapd:
                 out.append(e)
             seen.add(e['eventId'])
         return out
+
+
+class Relay:
+    """Stands before an snmptrapd and notes what comes from whom. While `held` it passes nothing on; answers go back after `delay`."""
+
+    def __init__(self, trapd, delay=0):
+        self.front, self.got, self.held, self.kept, self.ended = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), [], False, [], False
+        self.front.bind(('127.0.0.1', 0))
+        self.name, self.delay, self.answers = trapd.name, delay, []
+        self.port, self.to, self.back = self.front.getsockname()[1], ('127.0.0.1', trapd.port), {}
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.ended:
+            ready, _, _ = select.select([self.front, *self.back.values()], [], [], 0.05)
+            for s in ready:
+                data, whom = s.recvfrom(65535)
+                if s is self.front:
+                    self.got.append((whom, data))
+                    self.kept.append((whom, data))
+                else:
+                    self.answers.append((time.monotonic() + self.delay, data, next(w for w, b in self.back.items() if b is s)))
+            while self.kept and not self.held:
+                whom, data = self.kept.pop(0)
+                if whom not in self.back:
+                    self.back[whom] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                self.back[whom].sendto(data, self.to)
+            while self.answers and self.answers[0][0] <= time.monotonic():
+                _, data, whom = self.answers.pop(0)
+                self.front.sendto(data, whom)
+
+    def end(self):
+        self.ended = True
+        self.thread.join()
+        for s in (self.front, *self.back.values()):
+            s.close()
 
 
 class Lab:

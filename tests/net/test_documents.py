@@ -112,8 +112,8 @@ def schemas(lab):
 
 def weak_credentials(lab):
     s = lab.ctl('status')
-    same('C5: v2c is weak', s['credentials'], [{'name': 'campus', 'version': '2c', 'weak': True, 'switches': s['switches']['ok']}])
-    same('C5: and status says so', 'credentials  1 of 1 weak: campus (v2c, %d switches)' % s['switches']['ok'] in
+    same('C5: v2c is weak', s['credentials'], [{'name': 'campus', 'version': '2c', 'weak': True, 'why': 'version 2c', 'switches': s['switches']['ok']}])
+    same('C5: and status says so', 'credentials  1 of 1 weak: campus (version 2c, %d switches)' % s['switches']['ok'] in
          re.sub(' {2,}', '  ', ctl(lab, 'status').stdout), True)
 
 

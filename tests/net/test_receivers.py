@@ -128,18 +128,22 @@ def main():
             print('not tested here: no mount namespace of our own for /etc/hosts')
 
         # What cannot be told is kept, with its reason in the log.
-        for name, reason in (('wrong', 'wrong digest'), ('nowhere', 'no-such-name.invalid: '), ('foreign', 'not an address of this machine')):
+        for name, reason, state in (('wrong', 'wrong digest', 'refused'), ('nowhere', 'no-such-name.invalid: ', 'down'),
+                                    ('foreign', 'not an address of this machine', 'down')):
             answer = lab.ctl('test', name, status=None)
             assert answer['result'] not in ('acknowledged', 'sent'), answer
             r = status_of(lab, name)
             same(f'{name}: kept', r['queued'] >= 1, True)
+            same(f'{name}: its state', r['state'], state)
             line = next((x for x in lab.log_text().splitlines() if f'receiver {name} ' in x and reason in x), None)
             assert line, (name, lab.log_text()[-3000:])
             print('ok:', line)
             begun = time.monotonic()
             received(lab, four, acknowledged(lab, 'literal'))
-            same('the others are not delayed', time.monotonic() - begun < 3, True)
+            same('Q4: the others are not delayed', time.monotonic() - begun < 3, True)
         same('wrong: counted as refused', status_of(lab, 'wrong')['refused'] > 0, True)
+        same('C5: status names what is weak', [(c['name'], c['why']) for c in lab.ctl('status')['credentials'] if c['weak']],
+             [('one', 'version 1'), ('two', 'version 2c')])
         for secret in ('auth secret', 'priv secret', 'not the secret'):
             assert secret not in lab.log_text(), 'C4: a secret stands in the log'
 

@@ -1,53 +1,17 @@
 #!/usr/bin/env python3
 """A reload and the receivers: who is defined as before keeps what is in flight, his socket and what is known of his engine; who is
-changed is reached as the new configuration says, and each is told once. Q1."""
-import select
+changed is reached as the new configuration says, and each is told once. And one that answers when it was given up. Q1, Q6."""
 import signal
-import socket
 import subprocess
 import sys
-import threading
 
-from lab import Lab, Trapd, same
+from lab import Lab, Relay, Trapd, same
 
 CREDENTIALS = '''credentials = ( { name = "two"; version = "2c"; community = "public"; },
   { name = "three"; version = "3"; user = "three"; auth = "SHA-256"; auth_secret = "auth secret three"; priv = "AES-128";
     priv_secret = "priv secret three"; } );
 '''
 USERS = 'createUser three SHA-256 "auth secret three" AES "priv secret three"\nauthUser log three priv\n'
-
-
-class Relay:
-    """Stands before an snmptrapd and notes what comes from whom. While `held` it passes nothing on."""
-
-    def __init__(self, trapd):
-        self.front, self.got, self.held, self.kept, self.ended = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), [], False, [], False
-        self.front.bind(('127.0.0.1', 0))
-        self.port, self.to, self.back = self.front.getsockname()[1], ('127.0.0.1', trapd.port), {}
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def run(self):
-        while not self.ended:
-            ready, _, _ = select.select([self.front, *self.back.values()], [], [], 0.05)
-            for s in ready:
-                data, whom = s.recvfrom(65535)
-                if s is self.front:
-                    self.got.append((whom, data))
-                    self.kept.append((whom, data))
-                else:
-                    self.front.sendto(data, next(w for w, b in self.back.items() if b is s))
-            while self.kept and not self.held:
-                whom, data = self.kept.pop(0)
-                if whom not in self.back:
-                    self.back[whom] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                self.back[whom].sendto(data, self.to)
-
-    def end(self):
-        self.ended = True
-        self.thread.join()
-        for s in (self.front, *self.back.values()):
-            s.close()
 
 
 def reload(lab, receivers):
@@ -73,6 +37,28 @@ def held_over_a_reload(lab, relay, name, receivers):
     finally:
         p.kill()
     return len(relay.got) - before, out
+
+
+def state_of(lab, name):
+    return next(r for r in lab.ctl('status')['outbox'] if r['receiver'] == name)
+
+
+def late(lab, trapd, two, receivers):
+    """Its answers come when it was given up: it is told again, with the same id and nothing else, until one is in time. A reload
+    meanwhile does not make it well."""
+    before = len(trapd.records())
+    two.delay = 6
+    answer = lab.ctl('test', 'two', status=None)
+    same('Q6: two: its answer comes too late', answer['result'], 'timed out')
+    same('Q6: two: down', state_of(lab, 'two')['state'], 'down')
+    reload(lab, receivers)
+    same('Q6: two: still down after a reload', state_of(lab, 'two')['state'], 'down')
+    lab.wait(lambda: len(trapd.records()) >= before + 2, 15, 'two is not tried again')
+    two.delay = 0
+    lab.wait(lambda: state_of(lab, 'two')['queued'] == 0, 30, 'two: not delivered')
+    ids = [r for r in trapd.records()[before:]]
+    same('Q6: two: twice and more, with one id', (len(ids) >= 2, {answer['eventId'].encode().hex() in r for r in ids}), (True, {True}))
+    same('Q6: two: up', state_of(lab, 'two')['state'], 'up')
 
 
 def run(lab, trapd, two, three):
@@ -109,6 +95,7 @@ def run(lab, trapd, two, three):
     held_over_a_reload(lab, two, 'two', both)
     lab.wait(lambda: next(r for r in lab.ctl('status')['outbox'] if r['receiver'] == 'two')['queued'] == 0, 20, 'two: not delivered')
     same('two: sent again over another socket', two.got[-1][0] not in (from_two, nine), True)
+    late(lab, trapd, two, both)
     reload(lab, both[:1])
     answer = lab.ctl('test', 'three', status=None)
     same('three: no receiver any more', (answer or {}).get('result') in ('acknowledged', 'sent'), False)

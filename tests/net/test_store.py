@@ -73,6 +73,28 @@ def another(lab, db):
     same('nothing was moved', len(glob.glob(db + '.corrupt-*[0-9]')), 1)
 
 
+def broken_under_us(lab, noc, db):
+    """What a bad sector does: told as a failing disk, then judged by the next engine and moved aside; cameras come again."""
+    before = {d['mac'] for d in lab.devices()}
+    engine = lab.pid_of('engine')
+    with sqlite3.connect(db) as c:		# the engine's own cache is out of date after this, so that it reads
+        c.execute("INSERT OR REPLACE INTO meta VALUES ('x', x'00')")
+    c.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+    c.close()
+    with open(db, 'r+b') as f:
+        f.seek(4096)
+        f.write(os.urandom(os.path.getsize(db) - 4096))
+    lab.do('plug acc-002 7 44:19:b6:ee:00:01 vlan 20')
+    lab.wait(lambda: '44:19:b6:ee:00:01' in [e['deviceMac'] for e in noc.events('deviceDetected')], 15,
+             'S3: a camera is not told while the database is broken')
+    lab.wait(lambda: any(e['text'].startswith('storage failed: ') for e in noc.events('agentTrouble')), 15, 'S3: it is not told')
+    lab.wait(lambda: sum(e['text'].startswith('state lost: ') for e in noc.events('agentTrouble')) == 2, 30, 'S3: the loss is not told')
+    same('S3: another engine', lab.pid_of('engine') != engine, True)
+    lab.wait(lambda: (lab.ctl('devices', status=None) or {}).get('devices') is not None and
+             {d['mac'] for d in lab.devices()} >= before, 20, 'S3: the devices are not found again')
+    same('S3: moved aside', len(glob.glob(db + '.corrupt-*[0-9]')), 2)
+
+
 def newer(lab, db):
     same('stop', stop(lab), 0)
     with sqlite3.connect(db) as c:
@@ -120,6 +142,7 @@ def main():
         lab.wait(lambda: noc.events('deviceDetected', 'summary'), 20, 'the stock is not told')
         broken(lab, noc, db)
         another(lab, db)
+        broken_under_us(lab, noc, db)
         newer(lab, db)
         lab.processes.pop('camtrapd')		# its status 78 is what was wanted
         no_rights(lab, db)

@@ -78,6 +78,12 @@ void	lab_crash(void);
 void	lab_reconfigure(void);
 /* From now on nothing can be written, or all again. */
 void	lab_disk_full(bool full);
+/* The database's writes from the `from`th one on fail with `err`, `n` of them; 0 from: no more. */
+void	lab_writes_fail(long from, long n, int err);
+long	lab_writes(void);		/* how many there were since then */
+/* The power goes in the midst of the `at`th write: half of it is on disk, and nothing more will be. */
+void	lab_power_fails(long at);
+size_t	lab_power_failed(void);		/* how much was sent by then: lab.n_out; SIZE_MAX: it has not failed */
 
 void	lab_tick(void);
 void	lab_later(int64_t ms);

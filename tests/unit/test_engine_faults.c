@@ -1,52 +1,12 @@
-/* tests/unit/test_engine_faults.c: what the engine of engine_lab.h says when something goes wrong around it: a disk that is full,
- * a kill at the worst moment, a clock that is set, a reload in the middle of something, and switches and devices that lie. */
+/* tests/unit/test_engine_faults.c: what the engine of engine_lab.h says when something goes wrong around it: a kill at the worst
+ * moment, a clock that is set, a reload in the middle of something, and switches and devices that lie. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "engine_lab.h"
 
-/* ---- a full disk, a kill */
-
-static void
-a_device_let_go_of_is_said_although_the_disk_was_full(void **state)
-{
-	(void)state;
-	lab_plug(0, CAMERA, A, 5);
-	lab_sweep();
-	lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
-	lab.policies = ABOUT_NOBODY;
-	lab_disk_full(true);
-	lab_reconfigure();
-	assert_true(lab_status("counters", "storeFailures") > 0);
-	assert_int_equal(lab_told(EVENT_DEVICE_HANDLED, "noc", NULL), 0);
-	lab_disk_full(false);
-	for (int i = 0; i < 3; i++) {
-		lab_later(2000);
-		lab_sweep();
-	}
-	assert_int_equal(lab_told(EVENT_DEVICE_HANDLED, "noc", NULL), 1);
-}
-
-static void
-what_happened_to_us_is_said_although_the_disk_was_full(void **state)
-{
-	struct msg_process m = { .who = "poller", .up = false, .restarts = 1, .why = "died" };
-	struct event ev;
-
-	(void)state;
-	lab_sweep();
-	lab_disk_full(true);
-	engine_process(lab.engine, &m, lab.now);
-	lab_later(2000);
-	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", NULL), 0);
-	lab_disk_full(false);
-	lab_later(2000);
-	lab_later(2000);
-	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", &ev), 1);
-	assert_non_null(strstr(ev.text, "poller died"));
-}
+/* ---- a baseline that could not be written, a kill; the rest of a failing disk is in test_engine_storage.c */
 
 /* The baselines of the first sweep fail: the ids that they had given out must be free again, or two devices get the same one, and
  * a restart finds one of them only. */
@@ -79,28 +39,6 @@ no_two_devices_get_one_id_when_a_baseline_could_not_be_written(void **state)
 	lab_sweep();
 	lab_later(20000);
 	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), n);
-}
-
-static void
-alarms_that_could_not_be_written_are_no_flood(void **state)
-{
-	(void)state;
-	lab_sweep();
-	lab_sweep();
-	lab_plug(0, CAMERA, A, 5);
-	lab_disk_full(true);
-	lab_sweep();
-	for (int i = 0; i < 12; i++)		/* more tries than a port has single alarms */
-		lab_later(1000);
-	assert_true(lab_status("counters", "storeFailures") > 8);
-	lab_disk_full(false);
-	lab_later(1000);
-	lab_later(1000);
-	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
-	lab_later(61000);
-	lab_later(2000);
-	assert_int_equal(lab_told(EVENT_MAC_FLOOD, "noc", NULL), 0);
-	assert_int_equal(lab_status("counters", "alarmsInFloods"), 0);
 }
 
 static void
@@ -142,6 +80,145 @@ a_lost_database_is_said_even_when_a_kill_came_before_the_word(void **state)
 	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", NULL), 1);
 }
 
+/* After a loss what was known is told again, and says why; what comes afterwards does not. */
+static void
+s3_what_was_known_is_told_again_as_re_learned(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab.fdb[B][1] = (struct seen){ CAMERA + 1, 6, 20 };	/* nobody else shows it */
+	lab_sweep();
+	lab_sweep();
+	lab_later(2000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &ev), 1);
+	assert_null(strstr(ev.text, "re-learned"));
+	lab_stop();
+	database_break();
+	lab.n_out = 0;
+	lab_start();
+	lab_poll(CORE);
+	lab_poll(A);
+	lab_report(B, SWITCH_UNREACHABLE, 1);
+	lab_later(2000);
+	lab_stop();				/* not all is known again: the next run goes on with that */
+	lab_start();
+	lab_sweep();
+	lab_sweep();
+	lab_later(2000);
+	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", &ev), 1);
+	assert_int_equal(strncmp(ev.text, "state lost: ", 12), 0);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &ev), 1);
+	assert_int_equal(strncmp(ev.text, "re-learned: ", 12), 0);
+	assert_int_equal(strncmp(ev.evidence, "re-learned: ", 12), 0);
+	assert_int_equal(ev.origin, ORIGIN_EXISTING);
+	assert_int_equal(lab_told(EVENT_SUMMARY, "noc", &ev), 1);
+	assert_int_equal(strncmp(ev.text, "re-learned: 1 restricted device ", 32), 0);
+	lab_plug(2, CAMERA + 2, A, 7);
+	lab_sweep();
+	lab_later(2000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 2, &ev), 1);
+	assert_int_equal(ev.origin, ORIGIN_NEW);
+	assert_null(strstr(ev.text, "re-learned"));
+}
+
+/* ---- heartbeats, and a receiver that was away for long */
+
+/* The lab's interval is a day. Silence is seen: with a full disk they go on, and nothing but time makes or keeps one. */
+static void
+q5_a_heartbeat_comes_each_interval_whatever_happens(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	for (unsigned day = 1; day <= 6; day++) {
+		assert_int_equal(lab_told(EVENT_HEARTBEAT, "noc", &ev), day);
+		lab_disk_full(day >= 3 && day <= 4);
+		lab.now.wall.us += day == 5 ? 400 * 86400000000ll : 0;
+		lab_later(86399000);
+		assert_int_equal(lab_told(EVENT_HEARTBEAT, "noc", NULL), day);
+		lab_later(1000);
+	}
+	assert_int_equal(strncmp(ev.text, "3 switches, 0 not answering", 27), 0);
+	assert_int_equal(lab_status("counters", "eventsInMemory"), 0);
+}
+
+
+static void
+outbox_fill(const char *receiver, int n)
+{
+	struct event e = { .type = EVENT_SUMMARY, .severity = SEVERITY_INFO, .at = lab.now.wall };
+	struct store_opened opened;
+	uint64_t row;
+
+	assert_int_equal(store_open(&lab.store, lab.dir, lab.now.wall, &opened), 0);
+	assert_int_equal(store_begin(lab.store), 0);
+	for (int i = 0; i < n; i++) {
+		e.sequence = (uint32_t)i + 1;
+		snprintf(e.id, sizeof e.id, "%026d", i);
+		snprintf(e.switch_name, sizeof e.switch_name, "sw-%d", i);
+		assert_int_equal(store_outbox_put(lab.store, receiver, &e, &row), 0);
+	}
+	assert_int_equal(store_commit(lab.store), 0);
+	store_close(lab.store);
+}
+
+/* It answers; the others do not. */
+static void
+only_answers(const char *receiver)
+{
+	for (size_t i = 0; i < lab.n_out; i++)
+		if (strcmp(lab.out[i].receiver, receiver) == 0) {
+			struct msg_delivered d = { lab.out[i].row, DELIVERY_ACKNOWLEDGED, 1, "" };
+
+			engine_delivered(lab.engine, &d, lab.now);
+		}
+	lab_tick();
+}
+
+static unsigned
+troubles(const char *receiver, enum event_type type, const char *begin)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < lab.n_out; i++)
+		n += lab.out[i].event.type == type && strcmp(lab.out[i].receiver, receiver) == 0 &&
+		    strncmp(lab.out[i].event.text, begin, strlen(begin)) == 0;
+	return n;
+}
+
+static void
+q3_a_queue_that_overflows_is_one_alarm_and_its_end_another(void **state)
+{
+	unsigned over = 0, ended = 0, rows = 0;
+
+	(void)state;
+	lab_stop();
+	outbox_fill("noc", 100000);
+	lab.acknowledge = false;
+	lab_start();
+	for (int i = 0; i < 5; i++) {
+		lab_plug(i, CAMERA + (uint64_t)i, A, 5);
+		lab_sweep();
+		lab_later(1000);
+		only_answers("second");
+	}
+	assert_int_equal(troubles("second", EVENT_AGENT_TROUBLE, "queue overflow: noc "), 1);
+	lab.acknowledge = true;
+	for (int i = 0; i < 400 && ended == 0; i++) {
+		lab.n_out = 0;
+		lab_later(31000);		/* also past what nobody answered before */
+		over += troubles("second", EVENT_AGENT_TROUBLE, "queue overflow");
+		ended += troubles("second", EVENT_AGENT_RECOVERED, "queue overflow over: ");
+		rows += troubles("noc", EVENT_SUMMARY, "");
+	}
+	assert_int_equal(over, 0);
+	assert_int_equal(ended, 1);
+	assert_in_range(rows, 9900, 10500);
+}
+
 /* ---- clocks, and what comes in an unlucky order */
 
 static void
@@ -159,6 +236,174 @@ s5_a_clock_set_back_makes_no_new_camera_an_old_one(void **state)
 	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
 	assert_int_equal(ev.origin, ORIGIN_NEW);
 	assert_int_equal(lab_told(EVENT_SUMMARY, "noc", NULL), 0);
+}
+
+#define TEN_YEARS_US (3650ll * 86400 * 1000000)
+
+static int
+count_event(void *arg, const struct event *e)
+{
+	(void)e;
+	++*(int *)arg;
+	return 0;
+}
+
+static int
+events_on_disk(void)
+{
+	int n = 0;
+
+	assert_int_equal(store_events(lab.store, (struct wall){ INT64_MIN }, 0, 1000, count_event, &n), 0);
+	return n;
+}
+
+/* Everything that waits, ages or is kept, over jumps of the wall clock: nothing happens sooner, later, twice or not at all. */
+static void
+s5_a_clock_that_jumps_ten_years_changes_nothing(void **state)
+{
+	static const int64_t jumps[] = { TEN_YEARS_US, -2 * TEN_YEARS_US, TEN_YEARS_US };
+	size_t before;
+	int logged;
+
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	lab_later(2000);
+	lab.acknowledge = false;
+	lab_plug(1, CAMERA + 1, A, 6);
+	lab_sweep();				/* in flight to both while the clock jumps */
+	before = lab.n_out;
+	logged = events_on_disk();
+	for (size_t i = 0; i < nitems(jumps); i++) {
+		lab.now.wall.us += jumps[i];
+		lab_tick();
+		lab_sweep();
+		lab_sweep();
+		lab_later(1000);
+		assert_int_equal(lab.n_out, before);	/* not sent again, nothing new to say, no heartbeat too many */
+		assert_int_equal(lab_status("devices", "present"), 2);
+	}
+	for (size_t i = 0; i < lab.n_out; i++) {
+		struct msg_delivered d = { lab.out[i].row, DELIVERY_ACKNOWLEDGED, 1, "" };
+
+		engine_delivered(lab.engine, &d, lab.now);
+	}
+	lab.acknowledge = true;
+	/* Gone takes two complete polls and the ageing time of 300 s, by the clock that does not jump. */
+	lab_unplug(0);
+	lab_sweep();
+	lab.now.wall.us += TEN_YEARS_US;
+	lab_sweep();
+	lab_later(250000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab_later(51000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+	/* Nothing is pruned by a clock that was set, and numbers go on. */
+	for (int h = 0; h < 3; h++)
+		lab_later(3600000);
+	assert_int_equal(events_on_disk(), logged + 1);
+	lab_stop();
+	lab.now.wall.us -= TEN_YEARS_US;
+	before = lab.n_out;
+	lab_start();
+	lab_sweep();
+	lab_later(2 * 3600000);
+	assert_int_equal(events_on_disk(), logged + 1);
+	for (size_t i = before; i < lab.n_out; i++)
+		assert_int_equal(lab.out[i].event.type, EVENT_HEARTBEAT);
+	for (size_t i = 1; i < lab.n_out; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_true(lab.out[i].event.sequence >= lab.out[k].event.sequence);
+}
+
+/* The lab keeps a day: what is older goes by itself, and only while the clock can be believed (above). */
+static void
+s6_history_ends_with_retention(void **state)
+{
+	(void)state;
+	lab_sweep();
+	for (uint32_t i = 0; i < 20; i++) {
+		lab_plug(0, CAMERA, A, 5 + i % 2);
+		lab_sweep();
+		lab_later(3 * 3600000);
+	}
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL) + lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 20);
+	assert_in_range(events_on_disk(), 7, 9);
+}
+
+static int
+count_detection(void *arg, const struct detection *d)
+{
+	(void)d;
+	++*(int *)arg;
+	return 0;
+}
+
+/* A device that has been gone for all of retention takes no room from those that come. */
+static void
+s6_what_is_gone_for_long_is_forgotten(void **state)
+{
+	struct event first, again;
+	int n = 0;
+
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_plug(1, CAMERA + 1, A, 6);
+	lab_sweep();
+	lab_sweep();
+	lab_unplug(0);
+	lab_sweep();
+	lab_later(301000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &first), 1);
+	for (int h = 0; h < 23; h++)
+		lab_later(3600000);
+	assert_int_equal(lab_status("devices", "gone"), 1);
+	for (int h = 0; h < 3; h++)
+		lab_later(3600000);
+	assert_int_equal(lab_status("devices", "gone"), 0);
+	assert_int_equal(lab_status("devices", "present"), 1);
+	assert_int_equal(store_detections(lab.store, count_detection, &n), 0);
+	assert_int_equal(n, 1);
+	lab_plug(0, CAMERA, A, 7);
+	lab_sweep();
+	lab_later(1000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &again), 2);
+	assert_int_equal(again.origin, ORIGIN_NEW);
+	assert_true(again.detection_id > first.detection_id + 1);	/* never given again */
+}
+
+/* A machine without a battery begins in 1970: what it says then is marked, in all that a receiver shows; and once it is set, not. */
+static void
+s5_before_the_clock_is_set_events_say_so(void **state)
+{
+	struct msg_process m = { .who = "poller", .up = false, .restarts = 1, .why = "died" };
+	struct event ev;
+
+	(void)state;
+	lab.now.wall.us = 60000000;
+	lab_sweep();
+	lab_sweep();
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	engine_process(lab.engine, &m, lab.now);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(strncmp(ev.evidence, "clock-unset: ", 13), 0);
+	assert_int_equal(strncmp(ev.text, "clock-unset: deviceDetected ", 28), 0);
+	assert_int_equal(lab_told(EVENT_AGENT_TROUBLE, "noc", &ev), 1);
+	assert_string_equal(ev.text, "clock-unset: process poller died (restart 1)");
+	lab.now.wall.us = 4102444800000000;
+	lab_plug(1, CAMERA + 1, A, 6);
+	lab_sweep();
+	lab_later(1000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 1, &ev), 1);
+	assert_null(strstr(ev.text, "clock-unset"));
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 2);
 }
 
 /* A large network has to wait for the next look at its ports: what a switch shows with its first complete poll in that time was
@@ -245,6 +490,7 @@ a_switch_dropped_in_the_first_sweep_does_not_keep_it_from_ending(void **state)
 	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA, &ev), 1);
 	assert_string_equal(ev.switch_name, "core");
 	assert_int_equal(ev.if_index, 5);
+	assert_int_equal(ev.origin, ORIGIN_EXISTING);	/* nobody had looked there before */
 	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 1, &ev), 1);
 	assert_string_equal(ev.switch_name, "a");
 	assert_int_equal(ev.origin, ORIGIN_EXISTING);
@@ -269,6 +515,7 @@ a_finding_whose_switch_dies_before_its_time_is_told_and_placed_later(void **stat
 	lab_poll(B);
 	lab_later(20000);
 	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(ev.origin, ORIGIN_EXISTING);
 	lab_poll(A);				/* it is back */
 	lab_later(1000);
 	lab_sweep();
@@ -509,11 +756,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CLAIM(a_device_let_go_of_is_said_although_the_disk_was_full),
-		CLAIM(what_happened_to_us_is_said_although_the_disk_was_full),
 		CLAIM(no_two_devices_get_one_id_when_a_baseline_could_not_be_written),
-		CLAIM(alarms_that_could_not_be_written_are_no_flood),
 		CLAIM(a_lost_database_is_said_even_when_a_kill_came_before_the_word),
+		CLAIM(q5_a_heartbeat_comes_each_interval_whatever_happens), CLAIM(q3_a_queue_that_overflows_is_one_alarm_and_its_end_another),
+		CLAIM(s3_what_was_known_is_told_again_as_re_learned), CLAIM(s5_a_clock_that_jumps_ten_years_changes_nothing),
+		CLAIM(s5_before_the_clock_is_set_events_say_so), CLAIM(s6_history_ends_with_retention),
+		CLAIM(s6_what_is_gone_for_long_is_forgotten),
 		CLAIM(s5_a_clock_set_back_makes_no_new_camera_an_old_one),
 		CLAIM(a_first_poll_that_has_to_wait_for_its_turn_is_a_baseline_all_the_same),
 		CLAIM(a_poll_without_the_interface_table_makes_no_access_port_of_an_uplink),

@@ -739,6 +739,61 @@ s6_history_ends_and_the_file_stops_growing(void **state)
 	store_close(s);
 }
 
+/* Every text as long as it can be in a notification: no event takes more room. */
+static struct event
+long_event(void)
+{
+	struct event e = { .type = EVENT_DEVICE_DETECTED, .severity = SEVERITY_MAJOR, .at = now, .detection_id = 4000000000, .epoch = 2000000000,
+		.sequence = 4000000000, .confidence = CONFIDENCE_CONFIRMED, .presence = PRESENCE_PRESENT, .handling = HANDLING_OPEN,
+		.origin = ORIGIN_NEW, .if_index = 1000000, .vlan = 4094, .verdict = VERDICT_ACCESS, .seen_at = now, .decided_at = now };
+	const struct { char *p; size_t size; } texts[] = { { e.id, sizeof e.id }, { e.vendor, 49 }, { e.policy, 33 }, { e.site, 49 },
+		{ e.switch_name, 49 }, { e.switch_location, 49 }, { e.port, 33 }, { e.alias, 49 }, { e.reason, 65 }, { e.evidence, 129 },
+		{ e.text, 129 } };
+
+	for (size_t i = 0; i < nitems(texts); i++)
+		memset(texts[i].p, 'x', texts[i].size - 1);
+	return e;
+}
+
+/* Q3: a queue as long as is promised, of the longest notifications, in less room than is promised; and it goes away again. */
+static void
+q3_100000_long_notifications_take_less_than_200_mb(void **state)
+{
+	struct store_opened opened;
+	struct store *s = open_well(&opened);
+	const struct event e = long_event();
+	uint64_t row = 0;
+	struct stat st;
+	char name[128];
+	int64_t octets;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(store_begin(s), 0);
+		for (int k = 0; k < 1000; k++)
+			assert_int_equal(store_outbox_put(s, "a receiver with a name that is of a usual length", &e, &row), 0);
+		assert_int_equal(store_commit(s), 0);
+	}
+	snprintf(name, sizeof name, "%s-wal", path);
+	assert_int_equal(stat(name, &st), 0);
+	octets = ask("PRAGMA page_count") * ask("PRAGMA page_size");
+	print_message("Q3: 100000 rows are %lld octets; S6: the WAL is %lld\n", (long long)octets, (long long)st.st_size);
+	assert_in_range(octets, 1, 200000000 - 1);
+	assert_in_range(st.st_size, 0, 64 << 20);
+	for (; row > 0; row--)
+		if (row % 1000 == 0) {
+			assert_int_equal(store_begin(s), 0);
+			for (uint64_t i = row; i > row - 1000; i--)
+				assert_int_equal(store_outbox_done(s, i), 0);
+			assert_int_equal(store_commit(s), 0);
+		}
+	assert_int_equal(ask("SELECT count(*) FROM outbox"), 0);
+	assert_true(ask("PRAGMA freelist_count") * ask("PRAGMA page_size") > octets / 10 * 9);	/* room for what comes */
+	assert_int_equal(stat(name, &st), 0);
+	assert_in_range(st.st_size, 0, 64 << 20);
+	store_close(s);
+}
+
 /* A record that does not decode hides no other, and its device can be found and told anew. */
 static void
 a_bad_record_hides_no_other_and_gives_way(void **state)
@@ -801,7 +856,8 @@ main(void)
 		CLAIM(s4_a_newer_file_is_left_to_the_octet), CLAIM(what_cannot_be_read_now_is_not_moved), CLAIM(without_rights_it_says_so),
 		CLAIM(a_second_camtrapd_is_refused), CLAIM(s2_a_full_disk_is_an_error_and_passes),
 		CLAIM(s1_killed_at_any_moment_it_keeps_its_word), CLAIM(readers_see_all_and_hold_nothing),
-		CLAIM(s6_history_ends_and_the_file_stops_growing), CLAIM(a_bad_record_hides_no_other_and_gives_way),
+		CLAIM(s6_history_ends_and_the_file_stops_growing), CLAIM(q3_100000_long_notifications_take_less_than_200_mb),
+		CLAIM(a_bad_record_hides_no_other_and_gives_way),
 		CLAIM(s3_a_loss_is_told_even_if_the_disk_was_full_then) };
 
 	return cmocka_run_group_tests(tests, install_faults, NULL);
