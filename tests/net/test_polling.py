@@ -11,7 +11,7 @@ from lab import Lab, Trapd, free_port, same
 from rogue import BULK, CAMERA, FDB, GEN_ERR, GET, NEXT, OTHER, Rogue, Switch, TOO_BIG, UPTIME, integer, mac_of, oid, tables, text, tlv
 
 INTERVAL = 8			# of the switches of the daemon, seconds
-ALL = 31				# every kind of row is complete
+ALL = 63				# every kind of row is complete
 FDB_BIT = 4
 BUILD, PEER = sys.argv[1], sys.argv[2]
 

@@ -13,7 +13,7 @@ from rogue import Rogue, Switch, integer, mac_of, tables
 
 DOT1D, BASE_PORT = (1, 3, 6, 1, 2, 1, 17, 4, 3, 1), (1, 3, 6, 1, 2, 1, 17, 1, 4, 1, 2)
 VTP = (1, 3, 6, 1, 4, 1, 9, 9, 46, 1, 3, 1, 1)
-ALL, FDB_BIT = 31, 4			# every kind of row is complete; the forwarding table
+ALL, FDB_BIT = 63, 4			# every kind of row is complete; the forwarding table
 BUILD, PEER = sys.argv[1], sys.argv[2]
 
 
