@@ -14,7 +14,8 @@ due_poll(uint64_t key, uint32_t interval_s, struct mono began, struct mono now)
 	int64_t interval = (int64_t)interval_s * 1000, phase, next;
 
 	assert(interval > 0 && began.ms >= 0 && mono_since(began, now) >= 0);
-	phase = (int64_t)(key >> 32) % GROUPS * interval / GROUPS;	/* the remainder of the key has chosen the poller */
+	/* Mixed: the remainder of the key has chosen the poller, and its high bits are much the same for names that are. */
+	phase = (int64_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) % GROUPS * interval / GROUPS;
 	next = began.ms - began.ms % interval + phase;
 	if (next <= began.ms)
 		next += interval;

@@ -20,10 +20,10 @@
 
 enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000 };
 
-enum lane { LANE_LIVE, LANE_SILENT, LANE_N };
-/* The slots of each lane, and how many polls start at once: neither the switches nor we get all of them. A poll of a live switch takes
- * a fraction of a second and 100 KB. */
-static const struct { unsigned slots, per_tick; } lanes[LANE_N] = { { 128, 64 }, { 500, 32 } };
+enum lane { LANE_LIVE, LANE_NEW, LANE_SILENT, LANE_N };
+/* The slots of each lane, and how many polls start at once: neither the switches nor we get all of them. A poll of a live switch
+ * takes a fraction of a second and 100 KB; the next one has its slot at once. Those never polled may be dead for all we know. */
+static const struct { unsigned slots, per_tick; } lanes[LANE_N] = { { 128, 64 }, { 500, 64 }, { 500, 32 } };
 
 struct conf_ref { struct conf *conf; size_t users; };
 struct sw {
@@ -102,7 +102,7 @@ sw_queue(struct sw *w)
 {
 	sw_leave(w);
 	w->place = SW_QUEUED;
-	w->lane = w->dead ? LANE_SILENT : LANE_LIVE;
+	w->lane = w->dead ? LANE_SILENT : w->known ? LANE_LIVE : LANE_NEW;
 	TAILQ_INSERT_TAIL(&poller.queue[w->lane], w, line);
 }
 
@@ -299,16 +299,16 @@ sw_start(struct sw *w)
 		poll_start(w->poll);
 }
 
-/* In order of arrival, as far as there are slots. */
+/* In order of arrival, as far as there are slots; up to lane `last`. */
 static void
-start_queued(void)
+start_queued(enum lane last)
 {
 	unsigned used[LANE_N] = { 0 };
 	struct sw *w;
 
 	TAILQ_FOREACH(w, &poller.running, line)
-		used[poll_waiting(w->poll) ? LANE_SILENT : LANE_LIVE]++;
-	for (enum lane l = 0; l < LANE_N; l++)
+		used[poll_waiting(w->poll) ? LANE_SILENT : w->known ? LANE_LIVE : LANE_NEW]++;
+	for (enum lane l = 0; l <= last; l++)
 		for (unsigned i = 0; i < lanes[l].per_tick && used[l] < lanes[l].slots && poller.n_running < RUNNING_MAX; i++, used[l]++) {
 			if ((w = TAILQ_FIRST(&poller.queue[l])) == NULL)
 				break;
@@ -322,7 +322,7 @@ start_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what, (void)arg;
 	poller.starting = false;
 	if (poller.engine != NULL && !chan_busy(poller.engine))
-		start_queued();
+		start_queued(LANE_LIVE);
 }
 
 static void
@@ -371,7 +371,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	if (poller.engine == NULL || chan_busy(poller.engine))
 		return;
 	report_again();
-	start_queued();
+	start_queued(LANE_SILENT);
 }
 
 /* `ordered`: an order is worth more than one datagram. */

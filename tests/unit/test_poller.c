@@ -38,7 +38,7 @@ phases_spread_and_hold(void **state)
 		assert_in_range(a, 1, INTERVAL_S * 1000);
 		assert_in_range(b, 1, INTERVAL_S * 1000);
 		assert_int_equal((one.ms + a) % (INTERVAL_S * 1000), (two.ms + b) % (INTERVAL_S * 1000));
-		bins[a * BINS / (INTERVAL_S * 1000 + 1)]++;
+		bins[(one.ms + a) % (INTERVAL_S * 1000) * BINS / (INTERVAL_S * 1000)]++;
 	}
 	for (unsigned i = 0; i < BINS; i++)
 		assert_in_range(bins[i], SWITCHES / BINS * 6 / 10, SWITCHES / BINS * 14 / 10);
