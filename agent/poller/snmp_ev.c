@@ -35,7 +35,7 @@
 #define RTO_MAX_MS 8000
 #define OUT_MAX 64
 #define OUT_OCTETS 8192			/* more than the largest question takes */
-#define PAUSE_MS 2
+#define PAUSE_MS 1
 #define PAUSE_FROM 4			/* questions in flight */
 #define HEAP_KEPT (8 << 20)		/* what is free at its end is given back from this on */
 #define LIBRARY_LATE_MS 1000		/* past its time-out the library is not asked any more */
@@ -91,6 +91,7 @@ struct snmp {
 	struct event		*pause;
 	bool			 paused;	/* the sockets are looked at when `pause` rings, not when they are readable */
 	size_t			 in_flight;	/* of all peers */
+	size_t			 peers[2];	/* of each address family */
 	struct sockaddr_storage	 from[BATCH];
 	struct mmsghdr		 in[BATCH];
 	struct iovec		 in_vec[BATCH];
@@ -961,22 +962,26 @@ receive(struct snmp *s, int family)
 	return n;
 }
 
-static void
+/* false: there are no more. */
+static bool
 receive_some(struct snmp *s, int family)
 {
+	int i;
+
 	s->gathering = true;
-	for (int i = 0; i < BATCHES_PER_TURN && receive(s, family) == BATCH; i++)
+	for (i = 0; i < BATCHES_PER_TURN && receive(s, family) == BATCH; i++)
 		;
 	s->gathering = false;
 	out_flush(s);
+	return i == BATCHES_PER_TURN;
 }
 
 /* With several questions in flight their answers are waited for together, a little: to wake up for each one costs more than to read
  * it. The sockets are then not among what wakes us. */
 static void
-pause_set(struct snmp *s)
+pause_set(struct snmp *s, bool more)
 {
-	static const struct timeval tv = { 0, PAUSE_MS * 1000 };
+	const struct timeval tv = { 0, more ? 0 : PAUSE_MS * 1000 };
 	bool want = s->in_flight >= PAUSE_FROM && event_add(s->pause, &tv) == 0;
 
 	for (int i = 0; i < 2 && want != s->paused; i++)
@@ -991,20 +996,20 @@ readable_cb(evutil_socket_t fd, short what, void *arg)
 	struct snmp *s = arg;
 
 	(void)what;
-	receive_some(s, fd == s->fd[0] ? 0 : 1);
-	pause_set(s);
+	pause_set(s, receive_some(s, fd == s->fd[0] ? 0 : 1));
 }
 
 static void
 pause_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct snmp *s = arg;
+	bool more = false;
 
 	(void)fd, (void)what;
 	for (int i = 0; i < 2; i++)
-		if (s->fd[i] >= 0)
-			receive_some(s, i);
-	pause_set(s);
+		if (s->peers[i] > 0)
+			more = receive_some(s, i) || more;
+	pause_set(s, more);
 }
 
 /* ---- life */
@@ -1241,6 +1246,7 @@ snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_f
 		free(p);
 		return NULL;
 	}
+	s->peers[to->ip.family == 6]++;
 	from_add(p, &to->ip);
 	for (size_t i = 0; i < n_reply_from; i++)
 		from_add(p, &reply_from[i]);
@@ -1281,6 +1287,7 @@ snmp_peer_free(struct snmp_peer *p)
 		return;
 	s = p->s;
 	s->in_flight -= p->in_flight;
+	s->peers[p->to.ip.family == 6]--;
 	p->closing = true;		/* the library tells of open requests */
 	out_leave(p);
 	snmp_usm_forget(&p->usm);

@@ -318,7 +318,16 @@ store_begin(struct store *s)
 int
 store_commit(struct store *s)
 {
-	return db_run(s, db_prepare(s, "COMMIT"));
+	int rc = db_run(s, db_prepare(s, "COMMIT"));
+
+	s->transactions += rc == 0;
+	return rc;
+}
+
+uint64_t
+store_transactions(const struct store *s)
+{
+	return s->transactions;
 }
 
 void

@@ -35,6 +35,7 @@ const char *store_error(const struct store *s);	/* borrowed, of the last failure
 /* Everything between begin and commit is on disk together or not at all. Commit returns after fsync. */
 int	store_begin(struct store *s);
 int	store_commit(struct store *s);
+uint64_t store_transactions(const struct store *s);	/* committed since it was opened */
 void	store_rollback(struct store *s);	/* also when nothing is open: a full disk has rolled back by itself */
 
 /* Counters that never go back: the next value, from 1; part of the open transaction. -ERANGE: after 2^32-1. Stored: never renumber. */

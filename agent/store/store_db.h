@@ -12,6 +12,7 @@ struct store {
 	int	 lock;			/* the folder, locked; -1: a reader */
 	struct { const char *sql; sqlite3_stmt *q; } kept[STATEMENTS_MAX];
 	char	 error[512];
+	uint64_t transactions;		/* committed */
 	char	 moved_to[256];		/* a broken database that was moved aside; "": none */
 };
 
