@@ -147,6 +147,20 @@ cmd_find(struct ctl *c, int argc, char **argv)
 	return cmd_simple(c, argc, argv);
 }
 
+static int
+cmd_topology(struct ctl *c, int argc, char **argv)
+{
+	int kept = 1;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--dot") == 0)
+			c->format = FORMAT_DOT;
+		else
+			argv[kept++] = argv[i];
+	}
+	return cmd_simple(c, kept, argv);
+}
+
 /* ---- events, page by page */
 
 struct events {
@@ -309,6 +323,7 @@ run_mib(struct ctl *c, int argc, char **argv)
 static const struct command commands[] = {
 	{ "status", "", "the daemon: switches, first sweep, devices, receivers, latency", cmd_simple, 0, 0, true },
 	{ "switches", "[NAME]", "how each switch was polled", cmd_simple, 0, 1, true },
+	{ "topology", "[--dot] [SWITCH]", "links between switches, and blind spots", cmd_topology, 0, 1, true },
 	{ "devices", FILTERS, "restricted devices", cmd_filtered, 0, 0, true },
 	{ "device", "ID", "everything about one restricted device", cmd_device, 1, 1, true },
 	{ "find", "TEXT | --all", "any station by MAC, part of a MAC, IP address or maker", cmd_find, 1, 1, true },
