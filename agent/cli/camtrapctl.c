@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "cli/classify.h"
 #include "cli/client.h"
+#include "cli/doctor.h"
 #include "cli/mib.h"
 #include "cli/probe.h"
 #include "cli/render.h"
@@ -159,6 +160,19 @@ cmd_topology(struct ctl *c, int argc, char **argv)
 			argv[kept++] = argv[i];
 	}
 	return cmd_simple(c, kept, argv);
+}
+
+static int
+run_doctor(struct ctl *c, int argc, char **argv)
+{
+	bool found;
+
+	(void)argv;
+	if (argc > 1)
+		return wrong("too many arguments");
+	found = socket_find(c) == EXIT_DONE;
+	return cmd_doctor(found ? c->socket_path : NULL, "where it listens is not known from the configuration",
+	    c->conf_path != NULL ? c->conf_path : CONF_DEFAULT, c->conf_path != NULL, c->format);
 }
 
 /* ---- events, page by page */
@@ -324,6 +338,7 @@ static const struct command commands[] = {
 	{ "status", "", "the daemon: switches, first sweep, devices, receivers, latency", cmd_simple, 0, 0, true },
 	{ "switches", "[NAME]", "how each switch was polled", cmd_simple, 0, 1, true },
 	{ "topology", "[--dot] [SWITCH]", "links between switches, and blind spots", cmd_topology, 0, 1, true },
+	{ "doctor", "", "what is wired wrongly, and what to do about it", run_doctor, 0, 0, true },
 	{ "devices", FILTERS, "restricted devices", cmd_filtered, 0, 0, true },
 	{ "device", "ID", "everything about one restricted device", cmd_device, 1, 1, true },
 	{ "find", "TEXT | --all", "any station by MAC, part of a MAC, IP address or maker", cmd_find, 1, 1, true },

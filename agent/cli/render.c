@@ -57,6 +57,10 @@ static const struct column link_columns[] = {
 static const char *const link_csv[] = { "kind", "a.switch,switch", "a.port,port", "a.ifIndex,ifIndex", "a.reasonCode", "a.reason",
 	"b.switch,neighbour.name", "b.port,neighbour.port", "b.ifIndex", "b.reasonCode", "b.reason", "text" };
 
+static const struct column finding_columns[] = { { "severity", FORM_PLAIN, { "SEVERITY", 0, 0 } }, { "text", FORM_PLAIN, { "TEXT", 0, 0 } } };
+static const char *const finding_csv[] = { "severity", "code", "what.switch", "what.port", "what.ifIndex", "what.receiver", "what.credential",
+	"what.process", "what.file", "what.line", "text", "remedy" };
+
 /* `mac,text`: the first of them that is there. Twenty columns keep a MAC whole. */
 static const struct column event_columns[] = {
 	{ "at", FORM_TIME, { "AT (UTC)", 0, 0 } }, { "type", FORM_PLAIN, { "EVENT", 0, 0 } }, { "mac,text", FORM_PLAIN, { "WHAT", 1, 17 } },
@@ -70,6 +74,7 @@ static const char *const event_csv[] = { "at", "sequence", "epoch", "id", "type"
 struct list { const char *command, *list; const struct column *columns; size_t n; const char *const *csv; size_t n_csv; const char *more; };
 static const struct list lists[] = {
 	{ "topology", "links", link_columns, nitems(link_columns), link_csv, nitems(link_csv), "blindSpots" },
+	{ "doctor", "findings", finding_columns, nitems(finding_columns), finding_csv, nitems(finding_csv), NULL },
 	{ "devices", "devices", device_columns, nitems(device_columns), device_csv, nitems(device_csv), NULL },
 	{ "switches", "switches", switch_columns, nitems(switch_columns), switch_csv, nitems(switch_csv), NULL },
 	{ "find", "stations", station_columns, nitems(station_columns), station_csv, nitems(station_csv), NULL },

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""topology on an emulated campus: the links are the campus's tree, port by port; what is left out of the configuration is a blind spot."""
+"""topology and doctor on an emulated campus: the links are the campus's tree, port by port; what is left out of the configuration is a
+blind spot; and what was planted wrongly is found: an uplink that does not exist, a dead switch, a weak credential."""
 import os
 import re
 import shutil
@@ -35,6 +36,11 @@ def ctl(lab, *words):
 
 def spots(lab, *words):
     return [(s['kind'], s['text']) for s in lab.ctl('topology', *words)['blindSpots']]
+
+
+def codes(lab, status, *grades):
+    document = lab.ctl('doctor', status=(0, 1) if status is None else (status,))
+    return {f['code']: f for f in document['findings'] if f['severity'] in grades}
 
 
 def configure(lab, text, noc, left_out=()):
@@ -81,11 +87,13 @@ def whole(lab):
                                      for x in document['links'] for e in (x['a'], x['b'])}, uplinks)
     same('links of one switch', ends(lab.ctl('topology', 'dist-02', status=(0,))), {x for x in want if 'dist-02' in dict(x)})
     same('no such switch', ctl(lab, 'topology', 'nobody').returncode, 1)
-    same('wrong arguments', [ctl(lab, 'topology', *x).returncode for x in (['--no'], ['a', 'b'])], [2] * 2)
+    same('wrong arguments', [ctl(lab, 'topology', *x).returncode for x in (['--no'], ['a', 'b'])] + [ctl(lab, 'doctor', 'x').returncode], [2] * 3)
     out = ctl(lab, 'topology').stdout
     assert f'{len(want)} links, 0 blind spots' in out, out
     same('rows of the CSV', len(ctl(lab, '--csv', 'topology').stdout.splitlines()), len(want) + 1)
     graph(lab, len(want))
+    same('the doctor finds nothing wrong', codes(lab, 0, 'error', 'warning'), {})
+    same('but a community in clear', sorted(codes(lab, 0, 'hint')), ['credential-in-clear', 'policy-old'])
 
 
 def blind(lab, noc, text):
@@ -105,6 +113,41 @@ def blind(lab, noc, text):
     found = ends(lab.ctl('topology'))
     assert rest <= found, rest - found
     assert not any('dist-02' in dict(x) for x in found), found
+    assert 'blind-spots' in codes(lab, None, 'hint')
+
+
+def planted(text):
+    return text.replace('name = "acc-003"; ', 'name = "acc-003"; uplinks = [ "Te9/9/9" ]; ')
+
+
+def wrong(build):
+    """What was planted is found, and where."""
+    lab, _ = started(build, 'public', planted)
+    with lab:
+        lab.do('dead acc-005')
+        settled(lab, SWITCHES - 2)
+        found = lab.wait(lambda: (lambda c: 'switch-never-answered' in c and c)(codes(lab, None, 'error', 'warning')), 30, 'the dead switch is not found')
+        same('what is found', sorted(found), ['credential-well-known', 'switch-never-answered', 'uplink-not-there'])
+        same('the uplink that is not there', found['uplink-not-there']['what'], {'switch': 'acc-003', 'port': 'Te9/9/9'})
+        same('the dead switch', found['switch-never-answered']['what'], {'switch': 'acc-005'})
+        same('the weak credential', found['credential-well-known']['what'], {'credential': 'campus'})
+        assert '27 switches, 1 receiver' in found['credential-well-known']['text'], found['credential-well-known']
+        same('exit code with findings', ctl(lab, 'doctor').returncode, 1)
+        out = ctl(lab, 'doctor').stdout
+        assert 'acc-005 never answered' in out and 'camtrapctl probe' in out, out
+        same('the dead one is a blind spot', [(s['kind'], s['switch']) for s in lab.ctl('topology', 'acc-005')['blindSpots']],
+             [('unreachable-switch', 'acc-005')])
+
+        lab.processes['camtrapd'].terminate()
+        lab.processes['camtrapd'].wait(15)
+        with open(lab.conf, 'a') as f:
+            f.write('no_such_key = 1;\n')
+        document = lab.ctl('doctor', status=(3,))
+        same('without the daemon', (document['daemon'], document['configuration']), ('silent', 'mistakes'))
+        said = {f['code']: f['what'] for f in document['findings']}
+        same('what it says then', sorted(said), ['configuration-mistake', 'daemon-silent'])
+        same('the mistake, with its line', said['configuration-mistake'],
+             {'file': lab.conf, 'line': len(open(lab.conf).read().splitlines())})
 
 
 def main():
@@ -113,6 +156,7 @@ def main():
         settled(lab, SWITCHES - 1)
         whole(lab)
         blind(lab, noc, open(os.path.join(lab.dir, 'campus.conf')).read())
+    wrong(sys.argv[1])
 
 
 main()
