@@ -12,7 +12,10 @@
 
 #define LINKS_MAX 20000			/* of one document; what is left out is counted */
 #define SPOTS_MAX 4000
-#define SPOTS_OF_SWITCH 64		/* one switch with bad manners hides no others */
+#define SPOTS_OF_SWITCH 64		/* one switch with bad manners hides no others, and keeps nobody waiting: */
+#define ROWS_COMPARED 64		/* of one port */
+#define NEIGHBOURS_MAX 4096		/* past these the other ends of its links stay unknown */
+#define PORTS_MAX 65536
 
 /* ---- links */
 
@@ -73,7 +76,8 @@ link_other_end(const struct sw *sw, const struct port *p)
 	const struct port *q;
 	bool several = false;
 
-	if (other == NULL || other == sw)
+	if (other == NULL || other == sw || sw->n_neighbours > NEIGHBOURS_MAX || other->n_neighbours > NEIGHBOURS_MAX ||
+	    sw->n_ports > PORTS_MAX || other->n_ports > PORTS_MAX)
 		return NULL;
 	if ((q = named_from_here(sw, p, other, &several)) == NULL && !several)
 		q = named_from_there(sw, p, other, &several);
@@ -146,32 +150,64 @@ name_of(const struct row_neighbour *nb, char out[static 128])
 	return out;
 }
 
+/* Rows of the same port, by what they lie in: indices of sw.neighbours. */
+struct at_port { uint32_t if_index; size_t i; };
+
+static int
+at_port_compare(const void *a, const void *b)
+{
+	const struct at_port *x = a, *y = b;
+
+	return x->if_index != y->if_index ? (x->if_index > y->if_index) - (x->if_index < y->if_index) : (x->i > y->i) - (x->i < y->i);
+}
+
 /* Said by CDP, while another row of the same port says the same device by LLDP, or says which polled switch it is. */
 static bool
-is_said_elsewhere(const struct sw *sw, size_t neighbour)
+is_said_elsewhere(const struct sw *sw, const struct row_neighbour *nb, const struct at_port *rows, size_t n)
 {
-	const struct row_neighbour *nb = &sw->neighbours[neighbour].neighbour;
 	const struct port *p = sw_port(sw, nb->if_index);
 	char name[128], other[128];
 
 	name_of(nb, name);
 	if (p != NULL && p->towards != NULL && (same_short_name(name, p->towards->name) || same_short_name(name, p->towards->sys_name)))
 		return true;
-	for (size_t i = 0; i < sw->n_neighbours; i++) {
-		const struct row_neighbour *o = &sw->neighbours[i].neighbour;
+	for (size_t k = 0; k < n && k < ROWS_COMPARED; k++) {
+		const struct row_neighbour *o = &sw->neighbours[rows[k].i].neighbour;
 
-		if (i != neighbour && o->if_index == nb->if_index && same_short_name(name, name_of(o, other)) &&
-		    (sw->neighbour_is[i] != NULL || (nb->table == TABLE_CDP && o->table != TABLE_CDP)))
+		if (o != nb && (sw->neighbour_is[rows[k].i] != NULL || (nb->table == TABLE_CDP && o->table != TABLE_CDP)) &&
+		    same_short_name(name, name_of(o, other)))
 			return true;
 	}
 	return false;
 }
 
-bool
-is_unpolled_switch(const struct sw *sw, size_t neighbour)
+static void
+unpolled_at_port(const struct sw *sw, const struct at_port *rows, size_t n, unpolled_each *each, void *arg)
 {
-	return sw->neighbour_is[neighbour] == NULL && forwards_frames(&sw->neighbours[neighbour].neighbour) &&
-	    !is_said_elsewhere(sw, neighbour);
+	for (size_t k = 0; k < n; k++) {
+		const struct row_neighbour *nb = &sw->neighbours[rows[k].i].neighbour;
+
+		if (sw->neighbour_is[rows[k].i] == NULL && forwards_frames(nb) && !is_said_elsewhere(sw, nb, rows, n))
+			each(arg, sw, nb);
+	}
+}
+
+void
+unpolled_walk(const struct sw *sw, unpolled_each *each, void *arg)
+{
+	struct at_port *rows = calloc(sw->n_neighbours + 1, sizeof *rows);
+
+	if (rows == NULL)
+		return;
+	for (size_t i = 0; i < sw->n_neighbours; i++)
+		rows[i] = (struct at_port){ sw->neighbours[i].neighbour.if_index, i };
+	qsort(rows, sw->n_neighbours, sizeof *rows, at_port_compare);
+	for (size_t i = 0, n; i < sw->n_neighbours; i += n) {
+		for (n = 1; i + n < sw->n_neighbours && rows[i + n].if_index == rows[i].if_index;)
+			n++;
+		unpolled_at_port(sw, rows + i, n, each, arg);
+	}
+	free(rows);
 }
 
 static const char *
@@ -233,7 +269,7 @@ struct document {
 	struct engine	*e;
 	const char	*only;		/* "": all */
 	json_t		*links, *spots;
-	size_t		 omitted_links, omitted_spots;
+	size_t		 omitted_links, omitted_spots, of_switch;
 	bool		*linked;	/* by sw.index */
 };
 
@@ -291,25 +327,26 @@ spot_put(struct document *d, const char *kind, const struct sw *sw, const struct
 }
 
 static void
+neighbour_put(void *arg, const struct sw *sw, const struct row_neighbour *nb)
+{
+	struct document *d = arg;
+	const struct port *p = sw_port(sw, nb->if_index);
+	char name[128], text[256];
+
+	if (++d->of_switch > SPOTS_OF_SWITCH) {
+		d->omitted_spots++;
+		return;
+	}
+	text_printf(text, sizeof text, "beyond %.63s of %.63s, towards an unpolled switch '%.100s'", p == NULL ? "an unknown port" :
+	    p->name, sw->name, neighbour_text(nb, name));
+	spot_put(d, "unpolled-neighbour", sw, p, neighbour_json(nb), text);
+}
+
+static void
 unpolled_put(struct document *d, const struct sw *sw)
 {
-	size_t count = 0;
-
-	for (size_t i = 0; i < sw->n_neighbours; i++) {
-		const struct row_neighbour *nb = &sw->neighbours[i].neighbour;
-		const struct port *p = sw_port(sw, nb->if_index);
-		char name[128], text[256];
-
-		if (!is_unpolled_switch(sw, i))
-			continue;
-		if (++count > SPOTS_OF_SWITCH) {
-			d->omitted_spots++;
-			continue;
-		}
-		text_printf(text, sizeof text, "beyond %.63s of %.63s, towards an unpolled switch '%.100s'", p == NULL ? "an unknown port" :
-		    p->name, sw->name, neighbour_text(nb, name));
-		spot_put(d, "unpolled-neighbour", sw, p, neighbour_json(nb), text);
-	}
+	d->of_switch = 0;
+	unpolled_walk(sw, neighbour_put, d);
 }
 
 static void

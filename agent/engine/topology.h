@@ -15,8 +15,10 @@ const struct port	*link_other_end(const struct sw *sw, const struct port *p);
 typedef void link_each(void *arg, const struct link *l);
 void			 links_walk(struct sw *const *sorted, size_t n, link_each *each, void *arg);
 
-/* A neighbour that forwards frames and is no polled switch: bridge or router, and neither phone, access point nor end device. */
-bool			 is_unpolled_switch(const struct sw *sw, size_t neighbour);
+/* Calls `each` for the neighbours of `sw` that forward frames and are no polled switch: bridge or router, and neither phone, access point
+ * nor end device. In the order of ports; however many rows there are, it takes no longer than to sort them. */
+typedef void unpolled_each(void *arg, const struct sw *sw, const struct row_neighbour *nb);
+void			 unpolled_walk(const struct sw *sw, unpolled_each *each, void *arg);
 /* What it calls itself, or what else there is of it; never empty. Returns `out`. */
 const char		*neighbour_text(const struct row_neighbour *nb, char out[static 128]);
 #endif

@@ -257,13 +257,13 @@ put_neighbour(struct packed *p, uint32_t port, uint64_t mac)
 }
 
 static void
-put_said(struct packed *p, const struct said *s)
+put_said(struct packed *p, const struct said *s, uint32_t rem_index)
 {
 	struct row r = { .kind = ROW_NEIGHBOUR };
 	struct mac m = mac_of_u64(s->chassis);
 
 	r.neighbour = (struct row_neighbour){ .table = s->cdp_caps != 0 ? TABLE_CDP : TABLE_LLDP, .if_index = s->port, .caps = s->caps,
-		.caps_known = s->cdp_caps == 0, .cdp_caps = s->cdp_caps, .rem_index = 7, .port_subtype = 5 };
+		.caps_known = s->cdp_caps == 0, .cdp_caps = s->cdp_caps, .rem_index = rem_index, .port_subtype = 5 };
 	if (s->cdp_caps != 0) {
 		octets_set(&r.neighbour.chassis, s->name, strlen(s->name));
 	} else {
@@ -331,9 +331,11 @@ put_neighbours(struct packed *p, int sw)
 		put_neighbour(p, 1, lab_bridge[CORE]);
 	if (sw == A && lab.forged != 0)
 		put_neighbour(p, 9, lab.forged);
+	for (uint32_t i = 0; sw == A && i < lab.crowd; i++)
+		put_said(p, &(struct said){ .port = 8, .chassis = 0x00bb00000000 + i, .name = "x", .caps = CAP_BRIDGE }, i);
 	for (size_t i = 0; i < nitems(lab.said); i++)
 		if (lab.said[i].port != 0 && lab.said[i].sw == sw)
-			put_said(p, &lab.said[i]);
+			put_said(p, &lab.said[i], (uint32_t)i);
 }
 
 static struct rowset

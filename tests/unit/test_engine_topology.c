@@ -152,6 +152,22 @@ a_table_that_was_read_a_moment_ago_makes_no_blind_spot_of_its_links(void **state
 	assert_string_equal(spots(""), "");
 }
 
+static void
+a_switch_with_a_crowd_of_neighbours_hides_no_others_and_keeps_nobody_waiting(void **state)
+{
+	struct mono start;
+
+	(void)state;
+	lab.crowd = 3000;
+	lab.said[0] = (struct said){ .sw = B, .port = 5, .chassis = 0x00aa00000001, .name = "floor2", .caps = CAP_BRIDGE };
+	lab_sweep();
+	start = mono_now();
+	ask("");
+	assert_in_range(mono_since(start, mono_now()), 0, 2000);
+	assert_int_equal(json_array_size(json_object_get(doc, "blindSpots")), 64 + 1);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(doc, "omitted"), "blindSpots")), 3000 - 64);
+}
+
 static int
 teardown(void **state)
 {
@@ -173,6 +189,7 @@ main(void)
 		CLAIM(a_bridge_or_router_that_nobody_polls_is_a_blind_spot_and_nothing_else_is),
 		CLAIM(the_same_neighbour_by_lldp_and_cdp_is_one_blind_spot),
 		CLAIM(silent_and_lonely_switches_are_blind_spots),
+		CLAIM(a_switch_with_a_crowd_of_neighbours_hides_no_others_and_keeps_nobody_waiting),
 		CLAIM(a_table_that_was_read_a_moment_ago_makes_no_blind_spot_of_its_links),
 	};
 
