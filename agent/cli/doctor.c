@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/num.h"
 #include "cli/client.h"
 #include "cli/diagnose.h"
@@ -43,18 +44,32 @@ registry_is_readable(const struct conf *c)
 	return false;
 }
 
+/* With the place in a file before it. */
+static void
+page_finding(const json_t *f)
+{
+	const json_t *what = json_object_get(f, "what"), *line = json_object_get(what, "line");
+	const char *file = json_string_value(json_object_get(what, "file")), *text = json_string_value(json_object_get(f, "text"));
+	struct buf b = { 0 };
+
+	if (file != NULL && line != NULL)
+		buf_printf(&b, "%s:%lld: ", file, (long long)json_integer_value(line));
+	else if (file != NULL)
+		buf_printf(&b, "%s: ", file);
+	buf_printf(&b, "%s", text != NULL ? text : "");
+	page_line(json_string_value(json_object_get(f, "severity")), buf_text(&b));
+	page_line("", json_string_value(json_object_get(f, "remedy")));
+	buf_free(&b);
+}
+
 static void
 page_doctor(const json_t *doc)
 {
 	const json_t *findings = json_object_get(doc, "findings");
 	long long omitted = json_integer_value(json_object_get(doc, "omitted"));
 
-	for (size_t i = 0; i < json_array_size(findings); i++) {
-		const json_t *f = json_array_get(findings, i);
-
-		page_line(json_string_value(json_object_get(f, "severity")), json_string_value(json_object_get(f, "text")));
-		page_line("", json_string_value(json_object_get(f, "remedy")));
-	}
+	for (size_t i = 0; i < json_array_size(findings); i++)
+		page_finding(json_array_get(findings, i));
 	if (omitted > 0)
 		printf("(%lld more of the same kinds)\n", omitted);
 	if (json_array_size(findings) == 0)

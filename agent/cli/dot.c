@@ -93,7 +93,8 @@ put_link(struct graph *g, const json_t *link)
 	const char *b = text_at(link, "b.switch");
 	size_t from = switch_node(g, text_at(link, "a.switch")), to = b[0] != '\0' ? switch_node(g, b) : strange_node(g, "?");
 
-	put_edge(g, from, text_at(link, "a.port"), to, text_at(link, "b.port"), text_at(link, "b.port")[0] != '\0' ? "" : ", style=dotted");
+	put_edge(g, from, text_at(link, "a.port"), to, text_at(link, "b.port"),
+	    text_at(link, "b.port")[0] == '\0' || text_at(link, "through")[0] != '\0' ? ", style=dotted" : "");
 }
 
 static void

@@ -52,10 +52,11 @@ static const char *const station_csv[] = { "mac", "vendor", "location.switch", "
 /* Blind spots are rows of the same CSV: of "a.switch,switch" the first that is there; the column is named by the first. */
 static const struct column link_columns[] = {
 	{ "a.switch", FORM_PLAIN, { "SWITCH", 0, 0 } }, { "a.port", FORM_PLAIN, { "PORT", 0, 0 } }, { "b.switch", FORM_PLAIN, { "SWITCH", 0, 0 } },
-	{ "b.port", FORM_PLAIN, { "PORT", 0, 0 } }, { "a.reasonCode", FORM_PLAIN, { "WHY", 1, 12 } }, { "b.reasonCode", FORM_PLAIN, { "WHY THERE", 2, 12 } },
+	{ "b.port", FORM_PLAIN, { "PORT", 0, 0 } }, { "through", FORM_PLAIN, { "THROUGH", 1, 12 } }, { "a.reasonCode", FORM_PLAIN, { "WHY", 2, 12 } },
+	{ "b.reasonCode", FORM_PLAIN, { "WHY THERE", 3, 12 } },
 };
 static const char *const link_csv[] = { "kind", "a.switch,switch", "a.port,port", "a.ifIndex,ifIndex", "a.reasonCode", "a.reason",
-	"b.switch,neighbour.name", "b.port,neighbour.port", "b.ifIndex", "b.reasonCode", "b.reason", "text" };
+	"b.switch,neighbour.name", "b.port,neighbour.port", "b.ifIndex", "b.reasonCode", "b.reason", "through", "text" };
 
 static const struct column finding_columns[] = { { "severity", FORM_PLAIN, { "SEVERITY", 0, 0 } }, { "text", FORM_PLAIN, { "TEXT", 0, 0 } } };
 static const char *const finding_csv[] = { "severity", "code", "what.switch", "what.port", "what.ifIndex", "what.receiver", "what.credential",

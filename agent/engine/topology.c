@@ -295,10 +295,33 @@ is_asked_for(const struct document *d, const struct sw *sw)
 	return d->only[0] == '\0' || (sw != NULL && strcmp(d->only, sw->name) == 0);
 }
 
+/* A switch that nobody polls and that is heard on `p`, while who the link leads to is not: it lies between. "": none. */
+static const char *
+between(const struct sw *sw, const struct port *p, char out[static 128])
+{
+	out[0] = '\0';
+	if (sw == NULL || p == NULL || sw->n_neighbours > NEIGHBOURS_MAX)
+		return out;
+	for (size_t i = 0; i < sw->n_neighbours; i++) {
+		const struct row_neighbour *nb = &sw->neighbours[i].neighbour;
+
+		if (nb->if_index != p->if_index)
+			continue;
+		if (sw->neighbour_is[i] != NULL) {
+			out[0] = '\0';
+			break;
+		}
+		if (out[0] == '\0' && forwards_frames(nb))
+			neighbour_text(nb, out);
+	}
+	return out;
+}
+
 static void
 link_put(void *arg, const struct link *l)
 {
 	struct document *d = arg;
+	char through[128];
 
 	d->linked[l->a->index] = true;
 	if (l->b != NULL)
@@ -309,7 +332,10 @@ link_put(void *arg, const struct link *l)
 		d->omitted_links++;
 		return;
 	}
-	json_array_append_new(d->links, json_pack("{s:o, s:o}", "a", end_json(l->a, l->pa, l->b), "b", end_json(l->b, l->pb, l->a)));
+	if (between(l->a, l->pa, through)[0] == '\0')
+		between(l->b, l->pb, through);
+	json_array_append_new(d->links, json_pack("{s:o, s:o, s:o}", "a", end_json(l->a, l->pa, l->b), "b", end_json(l->b, l->pb, l->a),
+	    "through", text_or_null(through)));
 }
 
 /* Takes `neighbour` over. */

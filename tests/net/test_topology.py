@@ -81,6 +81,7 @@ def whole(lab):
     same('the links are its tree', ends(document), want)
     same('each told once', len(document['links']), len(want))
     same('each end says why', {e['reasonCode'] for x in document['links'] for e in (x['a'], x['b'])}, {'uplink-neighbours-agree'})
+    same('and nothing lies between', {x['through'] for x in document['links']}, {None})
     same('no blind spot', (document['blindSpots'], document['omitted']), ([], {'links': 0, 'blindSpots': 0}))
     uplinks = {(s['name'], u['port']): (u['ifIndex'], u['reasonCode'], u['reason']) for s in lab.ctl('switches')['switches'] for u in s['uplinks']}
     same('the same as in switches', {(e['switch'], e['port']): (e['ifIndex'], e['reasonCode'], e['reason'])
@@ -109,6 +110,7 @@ def blind(lab, noc, text):
     seen = [s for s in lab.ctl('topology', 'core-1')['blindSpots']]
     same('what it says of itself', [(s['port'], s['ifIndex'], s['neighbour']['source'], s['neighbour']['name'], s['neighbour']['port'],
                                      s['neighbour']['capabilities']) for s in seen], [('Gi1/0/2', 10102, 'lldp', 'dist-02', 'Te1/1/1', ['bridge'])])
+    same('what lies between', {(x['a']['switch'], x['through']) for n in below for x in lab.ctl('topology', n)['links']}, {(n, 'dist-02') for n in below})
     rest = {x for x in tree([s['name'] for s in lab.ctl('switches')['switches']]) if 'dist-02' not in dict(x)}
     found = ends(lab.ctl('topology'))
     assert rest <= found, rest - found

@@ -324,7 +324,10 @@ put_stations(struct packed *p, int sw)
 static void
 put_neighbours(struct packed *p, int sw)
 {
-	if (sw == CORE) {
+	if (lab.deaf) {
+		put_fdb(p, lab_bridge[sw == CORE ? A : CORE], 1, 1);
+		put_fdb(p, lab_bridge[sw == B ? A : B], sw == CORE ? 2 : 1, 1);
+	} else if (sw == CORE) {
 		put_neighbour(p, 1, lab_bridge[A]);
 		put_neighbour(p, 2, lab_bridge[B]);
 	} else

@@ -46,6 +46,7 @@ struct lab {
 	uint32_t		 borrowed;	/* a shows the core's own address on so many ports, from 10 on */
 	uint64_t		 forged;	/* a's port 9 has a neighbour that says it is the switch of this MAC; 0: none */
 	struct said		 said[8];	/* those with a port */
+	bool			 deaf;		/* the three do not hear each other, but see their addresses */
 	uint32_t		 crowd;		/* so many bridges that nobody polls hang on a's port 8 */
 	const char		*sys_name;	/* of all of them; NULL: each has its own */
 	bool			 b_is_a;	/* b says that it has the bridge address of a */

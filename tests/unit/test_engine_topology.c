@@ -125,6 +125,29 @@ the_same_neighbour_by_lldp_and_cdp_is_one_blind_spot(void **state)
 }
 
 static void
+an_unpolled_switch_that_lies_between_is_named(void **state)
+{
+	const json_t *list;
+
+	(void)state;
+	lab_plug(0, LAPTOP, A, 5);
+	lab_plug(1, LAPTOP + 1, B, 5);
+	lab_sweep();
+	list = json_object_get(ask("a"), "links");
+	assert_true(json_is_null(json_object_get(json_array_get(list, 0), "through")));
+	lab.said[0] = (struct said){ .sw = A, .port = 1, .chassis = 0x00aa00000001, .name = "between", .caps = CAP_BRIDGE };
+	lab_poll(A);				/* the core is heard there, too: they are on one segment */
+	assert_true(json_is_null(json_object_get(json_array_get(json_object_get(ask("a"), "links"), 0), "through")));
+	lab.deaf = true;
+	lab_sweep();
+	lab_later(60000);
+	lab_sweep();
+	list = json_object_get(ask("a"), "links");
+	assert_int_equal(json_array_size(list), 1);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "through")), "between");
+}
+
+static void
 silent_and_lonely_switches_are_blind_spots(void **state)
 {
 	(void)state;
@@ -188,6 +211,7 @@ main(void)
 		CLAIM(an_uplink_by_configuration_has_an_end_that_nobody_knows),
 		CLAIM(a_bridge_or_router_that_nobody_polls_is_a_blind_spot_and_nothing_else_is),
 		CLAIM(the_same_neighbour_by_lldp_and_cdp_is_one_blind_spot),
+		CLAIM(an_unpolled_switch_that_lies_between_is_named),
 		CLAIM(silent_and_lonely_switches_are_blind_spots),
 		CLAIM(a_switch_with_a_crowd_of_neighbours_hides_no_others_and_keeps_nobody_waiting),
 		CLAIM(a_table_that_was_read_a_moment_ago_makes_no_blind_spot_of_its_links),
