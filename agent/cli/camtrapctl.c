@@ -10,6 +10,7 @@
 
 #include "base/num.h"
 #include "cli/classify.h"
+#include "cli/doctor.h"
 #include "cli/mib.h"
 #include "cli/probe.h"
 #include "cli/render.h"
@@ -140,6 +141,33 @@ cmd_poll(struct ctl *c, int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--all") == 0)
 		return ask_and_print(c, json_pack("{s:s, s:b}", "command", "poll", "all", 1));
 	return cmd_simple(c, argc, argv);
+}
+
+static int
+cmd_topology(struct ctl *c, int argc, char **argv)
+{
+	int kept = 1;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--dot") == 0)
+			c->format = FORMAT_DOT;
+		else
+			argv[kept++] = argv[i];
+	}
+	return cmd_simple(c, kept, argv);
+}
+
+static int
+run_doctor(struct ctl *c, int argc, char **argv)
+{
+	bool found;
+
+	(void)argv;
+	if (argc > 1)
+		return wrong("too many arguments");
+	found = socket_find(c) == EXIT_DONE;
+	return cmd_doctor(found ? c->socket_path : NULL, "where it listens is not known from the configuration",
+	    c->conf_path != NULL ? c->conf_path : CONF_DEFAULT, c->conf_path != NULL, c->format);
 }
 
 /* ---- events, page by page */
@@ -304,6 +332,8 @@ run_mib(struct ctl *c, int argc, char **argv)
 static const struct command commands[] = {
 	{ "status", "", "the daemon: switches, first sweep, devices, receivers, latency", cmd_simple, 0, 0, true },
 	{ "switches", "[NAME]", "how each switch was polled", cmd_simple, 0, 1, true },
+	{ "topology", "[--dot] [SWITCH]", "links between switches, and blind spots", cmd_topology, 0, 1, true },
+	{ "doctor", "", "what is wired wrongly, and what to do about it", run_doctor, 0, 0, true },
 	{ "devices", FILTERS, "restricted devices", cmd_filtered, 0, 0, true },
 	{ "device", "ID", "everything about one restricted device", cmd_device, 1, 1, true },
 	{ "find", "TEXT | --all", "any station by MAC, part of a MAC, IP address or maker", cmd_find, 1, 1, true },

@@ -135,9 +135,10 @@ piece_of(const char *s, size_t room)
 }
 
 /* Beside its label, over as many lines as it needs; `text` is cleaned, and coloured when it is an alarming word. */
-static void
-line(const char *label, const char *text)
+void
+page_line(const char *label, const char *said)
 {
+	const char *text = said != NULL ? said : "";
 	size_t size = strlen(text) + 1, width = terminal_width();
 	char *clean = malloc(size), *p = clean;
 
@@ -169,7 +170,7 @@ linef(const char *label, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	line(label, text);
+	page_line(label, text);
 }
 
 /* The values of a template: "%{path}" plain, "%t{path}" time, "%a{path}" age. */
@@ -192,7 +193,7 @@ line_of(const char *label, const json_t *o, const char *template)
 		put_path(&b, o, path, template[1] == 't' ? FORM_TIME : template[1] == 'a' ? FORM_AGE : FORM_PLAIN);
 		template = open + 1 + n + 1;
 	}
-	line(label, buf_text(&b) != NULL ? buf_text(&b) : "out of memory");
+	page_line(label, buf_text(&b) != NULL ? buf_text(&b) : "out of memory");
 	buf_free(&b);
 }
 
@@ -251,7 +252,7 @@ status_switches(const json_t *doc)
 	for (size_t i = 0; i < nitems(states); i++)
 		if (number(doc, states[i].path) > 0)
 			buf_printf(&b, ", %lld %s", number(doc, states[i].path), states[i].words);
-	line("switches", buf_text(&b) != NULL ? buf_text(&b) : "");
+	page_line("switches", buf_text(&b) != NULL ? buf_text(&b) : "");
 	buf_free(&b);
 	if (done < total)
 		linef("first sweep", "%lld of %lld switches asked (%lld %%): what is missing below may only not have been looked at", done, total,
@@ -259,7 +260,7 @@ status_switches(const json_t *doc)
 	if (has(doc, "lastCompleteSweep"))
 		line_of("last sweep", doc, "complete %a{lastCompleteSweep} ago, at %t{lastCompleteSweep} UTC");
 	else
-		line("last sweep", "none was complete yet");
+		page_line("last sweep", "none was complete yet");
 }
 
 /* What makers and restrictions are judged by, and how old that is. */
@@ -277,7 +278,7 @@ status_lists(const json_t *doc)
 		put_path(&b, f, "dated", FORM_AGE);
 		buf_printf(&b, " old)");
 	}
-	line("registry", b.len > 0 && buf_text(&b) != NULL ? buf_text(&b) : "none: no maker can be told");
+	page_line("registry", b.len > 0 && buf_text(&b) != NULL ? buf_text(&b) : "none: no maker can be told");
 	buf_clear(&b);
 	for (size_t i = 0; i < json_array_size(sets); i++) {
 		const json_t *p = json_array_get(sets, i);
@@ -288,7 +289,7 @@ status_lists(const json_t *doc)
 		put_path(&b, p, "dated", FORM_PLAIN);
 		buf_printf(&b, ", %lld rules)", number(p, "rules"));
 	}
-	line("policies", b.len > 0 && buf_text(&b) != NULL ? buf_text(&b) : "none: no device is restricted");
+	page_line("policies", b.len > 0 && buf_text(&b) != NULL ? buf_text(&b) : "none: no device is restricted");
 	buf_free(&b);
 }
 
@@ -335,7 +336,7 @@ status_processes(const json_t *doc)
 	}
 	if (up == json_array_size(list) && restarts == 0) {
 		snprintf(text, sizeof text, "%zu up, no restarts", up);
-		line("processes", text);
+		page_line("processes", text);
 	} else
 		small_table("Processes", list, columns, nitems(columns));
 }
@@ -361,7 +362,7 @@ page_status(const json_t *doc)
 	if (str_eq(json_string_value(value_at(doc, "store")), "failing"))
 		line_of("store", doc, "FAILING: %{counters.eventsInMemory} events wait in memory for the disk, and are sent from there");
 	else
-		line("store", json_string_value(value_at(doc, "store")));
+		page_line("store", json_string_value(value_at(doc, "store")));
 	if (number(doc, "counters.eventsDropped") > 0)
 		line_of("dropped", doc, "%{counters.eventsDropped} events that found no room in memory");
 	if (str_eq(json_string_value(value_at(doc, "reload.result")), "refused"))
@@ -415,7 +416,7 @@ place_print(const json_t *o, bool gone)
 		    "%{location.switch} port %{location.port} \"%{location.alias}\" (ifIndex %{location.ifIndex}, VLAN %{location.vlan})" :
 		    "%{location.switch} port %{location.port} (ifIndex %{location.ifIndex}, VLAN %{location.vlan})");
 	else
-		line(gone ? "was at" : "place", "unknown");
+		page_line(gone ? "was at" : "place", "unknown");
 	line_of("certainty", o, "%{location.verdict} (%{location.reasonCode}): %{location.reason}");
 	line_of("first seen", o, "%t{firstSeen} UTC, %a{firstSeen} ago");
 	line_of("last seen", o, "%t{lastSeen} UTC, %a{lastSeen} ago");
@@ -443,7 +444,7 @@ page_device(const json_t *doc)
 	line_of("IP", d, "%{ip}");
 	line_of("restricted", d, "%{confidence}, by %{policies}: %{makerReason}");
 	if (json_is_true(value_at(d, "conflict")))
-		line("conflict", "the registry and the device's own words name different makers");
+		page_line("conflict", "the registry and the device's own words name different makers");
 	if (has(d, "waiver"))
 		line_of("waived", d, "until %t{waiver.until} UTC by %{waiver.by}: %{waiver.reason}");
 	small_table("Evidence", value_at(d, "evidence"), evidence, nitems(evidence));
@@ -516,4 +517,20 @@ page_event(const json_t *e)
 	word_print(buf_text(&b) != NULL ? buf_text(&b) : "", stdout, false);
 	putchar('\n');
 	buf_free(&b);
+}
+
+void
+page_topology_end(const json_t *doc)
+{
+	const json_t *spots = json_object_get(doc, "blindSpots");
+	size_t links = json_array_size(json_object_get(doc, "links")), n = json_array_size(spots);
+
+	if (n > 0)
+		printf("%sBlind spots\n", links > 0 ? "\n" : "");
+	for (size_t i = 0; i < n; i++)
+		page_line(" ", json_string_value(json_object_get(json_array_get(spots, i), "text")));
+	printf("\n%zu link%s, %zu blind spot%s\n", links, links == 1 ? "" : "s", n, n == 1 ? "" : "s");
+	if (number(doc, "omitted.links") + number(doc, "omitted.blindSpots") > 0)
+		printf("(left out: %lld links, %lld blind spots; name a switch to see its own)\n", number(doc, "omitted.links"),
+		    number(doc, "omitted.blindSpots"));
 }

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "cli/dot.h"
 #include "cli/page.h"
 #include "cli/table.h"
 #include "client/client.h"
@@ -48,6 +49,19 @@ static const struct column station_columns[] = {
 static const char *const station_csv[] = { "mac", "vendor", "location.switch", "location.ifIndex", "location.port", "location.alias", "location.vlan",
 	"location.verdict", "location.reasonCode", "location.reason", "firstSeen", "lastSeen", "detectionId", "presence" };
 
+/* Blind spots are rows of the same CSV: of "a.switch,switch" the first that is there; the column is named by the first. */
+static const struct column link_columns[] = {
+	{ "a.switch", FORM_PLAIN, { "SWITCH", 0, 0 } }, { "a.port", FORM_PLAIN, { "PORT", 0, 0 } }, { "b.switch", FORM_PLAIN, { "SWITCH", 0, 0 } },
+	{ "b.port", FORM_PLAIN, { "PORT", 0, 0 } }, { "through", FORM_PLAIN, { "THROUGH", 1, 12 } }, { "a.reasonCode", FORM_PLAIN, { "WHY", 2, 12 } },
+	{ "b.reasonCode", FORM_PLAIN, { "WHY THERE", 3, 12 } },
+};
+static const char *const link_csv[] = { "kind", "a.switch,switch", "a.port,port", "a.ifIndex,ifIndex", "a.reasonCode", "a.reason",
+	"b.switch,neighbour.name", "b.port,neighbour.port", "b.ifIndex", "b.reasonCode", "b.reason", "through", "text" };
+
+static const struct column finding_columns[] = { { "severity", FORM_PLAIN, { "SEVERITY", 0, 0 } }, { "text", FORM_PLAIN, { "TEXT", 0, 0 } } };
+static const char *const finding_csv[] = { "severity", "code", "what.switch", "what.port", "what.ifIndex", "what.receiver", "what.credential",
+	"what.process", "what.file", "what.line", "text", "remedy" };
+
 /* `mac,text`: the first of them that is there. Twenty columns keep a MAC whole. */
 static const struct column event_columns[] = {
 	{ "at", FORM_TIME, { "AT (UTC)", 0, 0 } }, { "type", FORM_PLAIN, { "EVENT", 0, 0 } }, { "mac,text", FORM_PLAIN, { "WHAT", 1, 17 } },
@@ -57,12 +71,15 @@ static const struct column event_columns[] = {
 static const char *const event_csv[] = { "at", "sequence", "epoch", "id", "type", "severity", "detectionId", "mac", "vendor", "policy", "confidence",
 	"presence", "handling", "origin", "site", "switch", "ifIndex", "port", "alias", "vlan", "ip", "verdict", "count", "text" };
 
-struct list { const char *command, *list; const struct column *columns; size_t n; const char *const *csv; size_t n_csv; };
+/* `more`: a list whose members follow as rows of the CSV; NULL: none. */
+struct list { const char *command, *list; const struct column *columns; size_t n; const char *const *csv; size_t n_csv; const char *more; };
 static const struct list lists[] = {
-	{ "devices", "devices", device_columns, nitems(device_columns), device_csv, nitems(device_csv) },
-	{ "switches", "switches", switch_columns, nitems(switch_columns), switch_csv, nitems(switch_csv) },
-	{ "find", "stations", station_columns, nitems(station_columns), station_csv, nitems(station_csv) },
-	{ "events", "events", event_columns, nitems(event_columns), event_csv, nitems(event_csv) },
+	{ "topology", "links", link_columns, nitems(link_columns), link_csv, nitems(link_csv), "blindSpots" },
+	{ "doctor", "findings", finding_columns, nitems(finding_columns), finding_csv, nitems(finding_csv), NULL },
+	{ "devices", "devices", device_columns, nitems(device_columns), device_csv, nitems(device_csv), NULL },
+	{ "switches", "switches", switch_columns, nitems(switch_columns), switch_csv, nitems(switch_csv), NULL },
+	{ "find", "stations", station_columns, nitems(station_columns), station_csv, nitems(station_csv), NULL },
+	{ "events", "events", event_columns, nitems(event_columns), event_csv, nitems(event_csv), NULL },
 };
 
 static const struct list *
@@ -118,12 +135,14 @@ static void
 csv_print(const json_t *list, const struct list *l, bool header)
 {
 	struct table_column shown[TABLE_COLUMNS_MAX] = { 0 };
+	char heads[TABLE_COLUMNS_MAX][64];
 	enum form forms[TABLE_COLUMNS_MAX];
 	struct table *t;
 
 	assert(l->n_csv <= TABLE_COLUMNS_MAX);
 	for (size_t i = 0; i < l->n_csv; i++) {
-		shown[i].head = l->csv[i];
+		snprintf(heads[i], sizeof heads[i], "%.*s", (int)strcspn(l->csv[i], ","), l->csv[i]);
+		shown[i].head = heads[i];
 		forms[i] = FORM_PLAIN;
 	}
 	if ((t = table_new(shown, l->n_csv)) == NULL)
@@ -180,6 +199,8 @@ status_of(const char *command, const json_t *doc)
 	const char *result = json_string_value(json_object_get(doc, "result")), *state = json_string_value(json_object_get(doc, "state"));
 	const struct list *l = list_of(command);
 
+	if (l != NULL && l->more != NULL && json_array_size(json_object_get(doc, l->more)) > 0)
+		return EXIT_DONE;
 	if (l != NULL)
 		return json_array_size(json_object_get(doc, l->list)) > 0 ? EXIT_DONE : EXIT_NOTHING;
 	if (strcmp(command, "test") == 0) {
@@ -220,6 +241,31 @@ page_print(const char *command, const json_t *doc)
 		    strcmp(command, "find") == 0 ? " (of a MAC address at least four digits are wanted)" : "");
 	else if (strcmp(command, "switches") == 0)
 		page_switches_end(list);
+	if (l->more != NULL)
+		page_topology_end(doc);
+}
+
+/* With both lists of the document as rows. */
+static void
+csv_document(const json_t *doc, const struct list *l)
+{
+	json_t *rows = json_copy(json_object_get(doc, l->list));
+
+	if (l->more != NULL)
+		json_array_extend(rows, json_object_get(doc, l->more));
+	csv_print(rows, l, true);
+	json_decref(rows);
+}
+
+static void
+dot_print(const json_t *doc)
+{
+	struct buf b = { 0 };
+
+	put_dot(&b, doc);
+	if (buf_text(&b) != NULL)
+		fputs(buf_text(&b), stdout);
+	buf_free(&b);
 }
 
 int
@@ -231,7 +277,9 @@ render(const char *command, const json_t *doc, enum format format)
 		json_dumpf(doc, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
 		putchar('\n');
 	} else if (format == FORMAT_CSV && l != NULL)
-		csv_print(json_object_get(doc, l->list), l, true);
+		csv_document(doc, l);
+	else if (format == FORMAT_DOT)
+		dot_print(doc);
 	else if (format == FORMAT_CSV)
 		tree_csv(strcmp(command, "device") == 0 ? json_object_get(doc, "device") : doc);
 	else

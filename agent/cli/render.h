@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON };
+enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_DOT };	/* DOT: of `topology` only */
 
 /* Prints the answer to `command`; returns the exit code: 1 when a list is empty, 5 when an order was not carried out in time. */
 int	render(const char *command, const json_t *doc, enum format format);

@@ -135,6 +135,10 @@ answer_query(struct engine *e, const struct msg_query *q, struct moment now)
 		answer_send(e, q->id, status_json(e, now));
 	} else if (strcmp(q->command, "switches") == 0) {
 		answer_switches(e, q);
+	} else if (strcmp(q->command, "topology") == 0) {
+		answer_topology(e, q);
+	} else if (strcmp(q->command, "doctor") == 0) {
+		answer_doctor(e, q, now);
 	} else if (strcmp(q->command, "find") == 0) {
 		answer_find(e, q);
 	} else if (strcmp(q->command, "test") == 0) {

@@ -15,6 +15,12 @@ void	 answer_error(struct engine *e, uint32_t id, const char *what, const char *
 
 json_t	*status_json(struct engine *e, struct moment now);				/* status.c */
 void	 answer_switches(struct engine *e, const struct msg_query *q);			/* status.c */
+struct sw **switches_sorted(const struct engine *e);	/* by name; the caller frees the array. NULL: out of memory */
+/* Why a port is an uplink, in one line; `out` is returned. */
+const char *uplink_reason(const struct port *p, char out[static 128]);
+void	 answer_topology(struct engine *e, const struct msg_query *q);			/* topology.c */
+/* doctor.c: {"version","findings","omitted","credentials"}: camtrapctl puts what it finds itself beside it. */
+void	 answer_doctor(struct engine *e, const struct msg_query *q, struct moment now);
 /* find.c: begins a listing, which goes on piece by piece as long as views takes them. */
 void	 answer_find(struct engine *e, const struct msg_query *q);
 void	 listings_go(struct engine *e);

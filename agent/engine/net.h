@@ -165,6 +165,11 @@ bool		 sighting_is_live(const struct sighting *s);
 /* uplink.c: decides for every port of every switch; marks those with another conclusion as `changed`. */
 void		 uplinks_decide(struct net *n);
 
+/* Which polled switch each neighbour says it is, as of the tables now: uplinks_decide() does that, too. */
+void		 neighbours_resolve(struct net *n);
+/* The port of `sw` that a neighbour on the other end names. NULL: it names none that we know, or not only one. */
+struct port	*port_named(const struct sw *sw, const struct row_neighbour *nb);
+
 struct cuts	*cuts_new(void);		/* for struct net; free() is enough */
 /* Where port `p` of `sw` leads, by where `other` sees the same stations: on how many ports it sees those of `p` where it sees the
  * rest of `sw`, too (`here`: they hang at `sw` itself), on how many elsewhere (`there`: on its own side), and on how many it sees

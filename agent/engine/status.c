@@ -230,6 +230,13 @@ members_json(const struct sw *sw, const struct port *p)
 	return list;
 }
 
+const char *
+uplink_reason(const struct port *p, char out[static 128])
+{
+	text_printf(out, 128, p->towards != NULL ? "towards %.60s" : "by configuration", p->towards != NULL ? p->towards->name : "");
+	return out;
+}
+
 static json_t *
 switch_json(const struct sw *sw)
 {
@@ -242,9 +249,8 @@ switch_json(const struct sw *sw)
 
 		if (!p->uplink)
 			continue;
-		snprintf(why, sizeof why, p->towards != NULL ? "towards %.60s" : "by configuration", p->towards != NULL ? p->towards->name : "");
 		json_array_append_new(uplinks, json_pack("{s:s, s:I, s:s, s:s, s:o*}", "port", p->name, "ifIndex", (json_int_t)p->if_index,
-		    "reasonCode", reason_word(p->why), "reason", why, "members", members_json(sw, p)));
+		    "reasonCode", reason_word(p->why), "reason", uplink_reason(p, why), "members", members_json(sw, p)));
 	}
 	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I}", "name", sw->name, "address",
 	    ip_port_text(&sw->conf->address, 161, address), "site", text_or_null(sw->conf->site), "location",
@@ -262,19 +268,29 @@ switch_order(const void *a, const void *b)
 	return strcmp((*x)->name, (*y)->name);
 }
 
+struct sw **
+switches_sorted(const struct engine *e)
+{
+	struct sw **sorted = calloc(e->net.n_switches + 1, sizeof(struct sw *));
+
+	if (sorted != NULL && e->net.n_switches > 0) {
+		memcpy(sorted, e->net.switches, e->net.n_switches * sizeof *sorted);
+		qsort(sorted, e->net.n_switches, sizeof *sorted, switch_order);
+	}
+	return sorted;
+}
+
 void
 answer_switches(struct engine *e, const struct msg_query *q)
 {
 	json_t *list = json_array();
-	struct sw **sorted = calloc(e->net.n_switches + 1, sizeof *sorted);
+	struct sw **sorted = switches_sorted(e);
 
 	if (sorted == NULL) {
 		json_decref(list);
 		answer_error(e, q->id, "out of memory", NULL);
 		return;
 	}
-	memcpy(sorted, e->net.switches, e->net.n_switches * sizeof *sorted);
-	qsort(sorted, e->net.n_switches, sizeof *sorted, switch_order);
 	for (size_t i = 0; i < e->net.n_switches; i++)
 		if (q->argument[0] == '\0' || strcmp(q->argument, sorted[i]->name) == 0)
 			json_array_append_new(list, switch_json(sorted[i]));

@@ -124,7 +124,7 @@ neighbour_switch(const struct net *n, const struct callers *c, const struct row_
 	return called_name(c, octets_text(&nb->sys_name, name, sizeof name));
 }
 
-static void
+void
 neighbours_resolve(struct net *n)
 {
 	struct callers c = { 0 };
@@ -281,8 +281,7 @@ port_numbered(const struct sw *sw, uint32_t number)
 	return by_index == NULL ? by_local : by_local == NULL || by_local == by_index ? by_index : NULL;
 }
 
-/* The port of `sw` that a neighbour on the other end names. NULL: it names none that we know. */
-static struct port *
+struct port *
 port_named(const struct sw *sw, const struct row_neighbour *nb)
 {
 	char text[64];

@@ -106,7 +106,7 @@ struct msg_identity { uint8_t engine_id[32]; uint8_t engine_id_len; uint32_t boo
 /* A question or an order of an operator, from the control socket. */
 struct msg_query {
 	uint32_t	id;
-	char		command[24];	/* "status", "switches", "find", "poll", "test" */
+	char		command[24];	/* "status", "switches", "topology", "doctor", "find", "poll", "test" */
 	char		argument[256];
 	bool		all;
 	uint32_t	uid;		/* of the socket's peer */

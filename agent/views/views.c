@@ -389,7 +389,7 @@ static const struct chan_ops engine_ops = { engine_message, engine_closed, NULL 
 /* `seconds`: how long the engine may be silent; 0: it is not asked. */
 static const struct { const char *name; unsigned seconds; } commands[] = {
 	{ "devices", 0 }, { "device", 0 }, { "events", 0 },
-	{ "status", 60 }, { "switches", 60 }, { "find", 60 }, { "test", 60 }, { "poll", 65 },
+	{ "status", 60 }, { "switches", 60 }, { "topology", 60 }, { "doctor", 60 }, { "find", 60 }, { "test", 60 }, { "poll", 65 },
 };
 
 static void

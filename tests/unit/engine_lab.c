@@ -86,6 +86,29 @@ policies_make(struct policies *p)
 	p->sets[0] = (struct policy_set){ .name = strdup("test"), .n = lab.policies == ABOUT_DELL_TOO ? 2 : 1, .rules = rules };
 }
 
+static struct strlist
+list_of_one(const char *text)
+{
+	struct strlist l = { 0 };
+
+	if (text == NULL)
+		return l;
+	l.v = calloc(1, sizeof *l.v);
+	l.v[l.n++] = strdup(text);
+	return l;
+}
+
+static void
+receivers_make(struct conf *c)
+{
+	if (lab.no_receivers)
+		return;
+	c->n_receivers = 2;
+	c->receivers = calloc(2, sizeof *c->receivers);
+	c->receivers[0] = (struct conf_receiver){ .name = strdup("noc"), .inform = true };
+	c->receivers[1] = (struct conf_receiver){ .name = strdup("second"), .inform = true };
+}
+
 static struct conf *
 conf_make(void)
 {
@@ -106,13 +129,12 @@ conf_make(void)
 		if (lab.left_out[i])
 			continue;
 		*sw = (struct conf_switch){ .key = i + 1, .name = strdup(names[i]), .site = strdup(i == B ? "depot" : "hq") };
-		sw->address.ip = (struct ip){ 4, { 192, 0, 2, (uint8_t)(i + 1) } };
+		sw->address.ip = (struct ip){ 4, { 192, 0, 2, lab.same_address ? 1 : (uint8_t)(i + 1) } };
+		sw->uplinks = list_of_one(lab.uplink[i]);
+		sw->access_ports = list_of_one(lab.access_port[i]);
 		c->n_switches++;
 	}
-	c->n_receivers = 2;
-	c->receivers = calloc(2, sizeof *c->receivers);
-	c->receivers[0] = (struct conf_receiver){ .name = strdup("noc"), .inform = true };
-	c->receivers[1] = (struct conf_receiver){ .name = strdup("second"), .inform = true };
+	receivers_make(c);
 	policies_make(&c->policies);
 	return c;
 }
@@ -298,6 +320,25 @@ has_lag(int sw)
 }
 
 static void
+put_said(struct packed *p, const struct said *s, uint32_t rem_index)
+{
+	struct row r = { .kind = ROW_NEIGHBOUR };
+	struct mac m = mac_of_u64(s->chassis);
+
+	r.neighbour = (struct row_neighbour){ .table = s->cdp_caps != 0 ? TABLE_CDP : TABLE_LLDP, .if_index = s->port, .caps = s->caps,
+		.caps_known = s->cdp_caps == 0, .cdp_caps = s->cdp_caps, .rem_index = rem_index, .port_subtype = 5 };
+	if (s->cdp_caps != 0) {
+		octets_set(&r.neighbour.chassis, s->name, strlen(s->name));
+	} else {
+		r.neighbour.chassis_subtype = 4;
+		octets_set(&r.neighbour.chassis, m.b, sizeof m.b);
+		octets_set(&r.neighbour.sys_name, s->name, s->name != NULL ? strlen(s->name) : 0);
+	}
+	octets_set(&r.neighbour.port, s->port_id, s->port_id != NULL ? strlen(s->port_id) : 0);
+	row_put(p, &r);
+}
+
+static void
 put_fdb(struct packed *p, uint64_t mac, uint32_t port, uint16_t vlan)
 {
 	struct row r = { .kind = ROW_FDB };
@@ -336,9 +377,9 @@ put_system_and_ports(struct packed *p, int sw)
 {
 	struct row r = { .kind = ROW_SYSTEM };
 
-	r.system.bridge = mac_of_u64(lab_bridge[sw]);
+	r.system.bridge = mac_of_u64(lab_bridge[sw == B && lab.b_is_a ? A : sw]);
 	r.system.ageing_s = 300;
-	octets_set(&r.system.name, names[sw], strlen(names[sw]));
+	octets_set(&r.system.name, lab.sys_name != NULL ? lab.sys_name : names[sw], strlen(lab.sys_name != NULL ? lab.sys_name : names[sw]));
 	row_put(p, &r);
 	for (uint32_t i = 1; i <= lab.ports && !(sw == CORE && lab.core_has_no_ports); i++)
 		put_port(p, i, "Gi", i);
@@ -367,7 +408,10 @@ put_stations(struct packed *p, int sw)
 static void
 put_neighbours(struct packed *p, int sw)
 {
-	if (sw == CORE) {
+	if (lab.deaf) {
+		put_fdb(p, lab_bridge[sw == CORE ? A : CORE], 1, 1);
+		put_fdb(p, lab_bridge[sw == B ? A : B], sw == CORE ? 2 : 1, 1);
+	} else if (sw == CORE) {
 		put_neighbour(p, 1, lab_bridge[A]);
 		put_neighbour(p, 2, lab_bridge[B]);
 	} else
@@ -376,6 +420,11 @@ put_neighbours(struct packed *p, int sw)
 		put_neighbour(p, 8, lab_bridge[sw == CORE ? A : CORE]);
 	if (sw == A && lab.forged != 0)
 		put_neighbour(p, 9, lab.forged);
+	for (uint32_t i = 0; sw == A && i < lab.crowd; i++)
+		put_said(p, &(struct said){ .port = 8, .chassis = 0x00bb00000000 + i, .name = "x", .caps = CAP_BRIDGE }, i);
+	for (size_t i = 0; i < nitems(lab.said); i++)
+		if (lab.said[i].port != 0 && lab.said[i].sw == sw)
+			put_said(p, &lab.said[i], (uint32_t)i);
 }
 
 static struct rowset

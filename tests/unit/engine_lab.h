@@ -27,6 +27,9 @@ struct seen { uint64_t mac; uint32_t port; uint16_t vlan; };
 /* What a hostile device makes of a port: so many restricted addresses, from CAMERA + `from` on. */
 struct burst { int sw; uint32_t port, second_port, from, n; };	/* second_port: they show there, too; 0: they do not */
 
+/* A neighbour more: who says by LLDP, or by CDP with `cdp_caps`, that he is what. */
+struct said { int sw; uint32_t port; uint64_t chassis; const char *name, *port_id; uint16_t caps; uint32_t cdp_caps; };
+
 enum lab_policies { ABOUT_HIKVISION, ABOUT_DELL_TOO, ABOUT_NOBODY };
 
 /* Knobs are turned by the claims themselves; lab_setup() has them all at rest. */
@@ -43,6 +46,11 @@ struct lab {
 	struct burst		 burst;
 	uint32_t		 borrowed;	/* a shows the core's own address on so many ports, from 10 on */
 	uint64_t		 forged;	/* a's port 9 has a neighbour that says it is the switch of this MAC; 0: none */
+	struct said		 said[8];	/* those with a port */
+	bool			 deaf;		/* the three do not hear each other, but see their addresses */
+	uint32_t		 crowd;		/* so many bridges that nobody polls hang on a's port 8 */
+	const char		*sys_name;	/* of all of them; NULL: each has its own */
+	bool			 b_is_a;	/* b says that it has the bridge address of a */
 	bool			 arp;		/* the core's ARP table has the camera */
 	bool			 core_has_no_ports;	/* its interface table cannot be read */
 	bool			 lag;		/* port 1 of core and of a is a member, as port 8, of their port LAB_LAG, "Po1" */
@@ -50,6 +58,8 @@ struct lab {
 	/* What the operator configures: from the next lab_start() or lab_reconfigure() on. */
 	enum lab_policies	 policies;
 	bool			 left_out[SWITCHES];
+	const char		*uplink[SWITCHES], *access_port[SWITCHES];	/* NULL: none is named */
+	bool			 no_receivers, same_address;
 	bool			 page_depot;
 	uint32_t		 max_stations;
 
