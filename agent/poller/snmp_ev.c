@@ -35,7 +35,7 @@
 #define RTO_MAX_MS 8000
 #define OUT_MAX 64
 #define OUT_OCTETS 8192			/* more than the largest question takes */
-#define PAUSE_MS 1
+#define PAUSE_MS 2
 #define PAUSE_FROM 4			/* questions in flight */
 #define HEAP_KEPT (8 << 20)		/* what is free at its end is given back from this on */
 #define LIBRARY_LATE_MS 1000		/* past its time-out the library is not asked any more */
@@ -1032,6 +1032,8 @@ library_init(void)
 		return;
 	done = true;
 #ifdef M_TRIM_THRESHOLD
+	/* And one that is set takes the other's adapting away: the tables of a poll would be mapped anew each time. */
+	mallopt(M_MMAP_THRESHOLD, HEAP_KEPT / 2);
 	/* The library takes 64 KiB for each datagram it reads; at the end of the heap they would go back to the system each time. */
 	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 #endif
@@ -1327,7 +1329,7 @@ snmp_result_text(enum snmp_result r)
 
 struct get {
 	struct ask	 ask;		/* first */
-	struct message_oid	 want[ASK_OIDS];
+	struct message_oid want[ASK_OIDS], question[ASK_OIDS];
 	bool		 told[ASK_OIDS];
 	size_t		 n;
 	bool		 one_by_one;
@@ -1421,6 +1423,7 @@ snmp_get(struct snmp_peer *p, const uint32_t *const *oids, const size_t *oid_len
 		free(g);
 		return false;
 	}
+	g->ask.oids = g->question;
 	g->ask.answered = get_answered;
 	g->ask.drop = get_drop;
 	g->ask.each = each;

@@ -33,7 +33,7 @@ struct ask {
 	/* the question */
 	enum ask_command	 command;
 	long			 repetitions;
-	struct message_oid		 oids[ASK_OIDS];
+	struct message_oid	*oids;		/* the asker's, with room for all it asks: an OID is large, and not to be zeroed for nothing */
 	size_t			 n;
 	char			*community;	/* NULL: the credential's */
 	char			*context;	/* NULL: none */

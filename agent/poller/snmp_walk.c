@@ -1,5 +1,6 @@
 /* agent/poller/snmp_walk.c: walks columns of a table side by side, and ends whatever the agent does (threat-model.md P1, P7). */
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,6 @@
 enum { VARBINDS_MAX = 40, VARBINDS_MIN = 1, ERR_TOOBIG = 1, ERR_NOSUCHNAME = 2, COLUMNS = 8, REPLY_OCTETS = 1400, HEAD_OCTETS = 120 };
 
 struct column {
-	struct message_oid	prefix, cursor;
 	uint32_t	rows;
 	bool		ended, broken, retry, retried;
 };
@@ -20,6 +20,8 @@ struct walk {
 	uint32_t	max_rows;
 	bool		next_only, single, full;
 	bool		unsure;		/* a context that has not answered yet: it may not exist */
+	/* What follows is not zeroed. */
+	struct message_oid prefix[COLUMNS], cursor[COLUMNS], question[COLUMNS];
 };
 
 /* No more than there is of it: an OID has room for far more numbers than it mostly has. */
@@ -45,7 +47,7 @@ walk_fill(struct walk *w)
 		if (w->col[i].ended || (one < COLUMNS && i != one) || (w->single && w->ask.n == 1))
 			continue;
 		w->asked[w->ask.n] = i;
-		oid_set(&w->ask.oids[w->ask.n++], w->col[i].cursor.v, w->col[i].cursor.n);
+		oid_set(&w->ask.oids[w->ask.n++], w->cursor[i].v, w->cursor[i].n);
 	}
 	if (fit < limit)
 		limit = fit;
@@ -100,10 +102,12 @@ column_end(struct column *c, bool broken)
 	c->broken = c->broken || broken;
 }
 
-/* One varbind in the place of column `c`. */
+/* One varbind in the place of a column. */
 static void
-column_take(struct walk *w, struct column *c, const struct varbind *v)
+column_take(struct walk *w, size_t i, const struct varbind *v)
 {
+	struct column *c = &w->col[i];
+
 	if (v->type == 0xff) {
 		ask_misbehaved(&w->ask);
 		column_end(c, true);
@@ -114,7 +118,7 @@ column_take(struct walk *w, struct column *c, const struct varbind *v)
 		return;
 	}
 	/* Before the end of the column is looked for: what lies in front of it does not end it (P1). */
-	if (oid_compare(v, &c->cursor) <= 0) {
+	if (oid_compare(v, &w->cursor[i]) <= 0) {
 		ask_misbehaved(&w->ask);
 		if (c->retried || w->ask.command == ASK_NEXT)
 			column_end(c, true);
@@ -123,7 +127,7 @@ column_take(struct walk *w, struct column *c, const struct varbind *v)
 		return;
 	}
 	c->retry = false;
-	if (v->oid_len <= c->prefix.n || memcmp(v->oid, c->prefix.v, c->prefix.n * sizeof *v->oid) != 0) {
+	if (v->oid_len <= w->prefix[i].n || memcmp(v->oid, w->prefix[i].v, w->prefix[i].n * sizeof *v->oid) != 0) {
 		column_end(c, false);
 		return;
 	}
@@ -131,7 +135,7 @@ column_take(struct walk *w, struct column *c, const struct varbind *v)
 		w->full = true;
 		return;
 	}
-	oid_set(&c->cursor, v->oid, v->oid_len);
+	oid_set(&w->cursor[i], v->oid, v->oid_len);
 	c->rows++;
 	w->ask.each(w->ask.arg, v);
 }
@@ -152,7 +156,7 @@ walk_take(struct walk *w)
 		if (w->ask.command == ASK_NEXT && i >= w->ask.n)
 			break;
 		if (!c->ended && (!c->retry || w->ask.command == ASK_NEXT))
-			column_take(w, c, &v);
+			column_take(w, w->asked[i % w->ask.n], &v);
 	}
 	return i > 0;
 }
@@ -221,11 +225,13 @@ walk_drop(struct ask *a)
 bool
 snmp_walk(struct snmp_peer *p, const struct snmp_walk *spec, snmp_varbind_fn *each, snmp_done_fn *done, void *arg)
 {
-	struct walk *w = calloc(1, sizeof *w);
+	struct walk *w = malloc(sizeof *w);
 
 	assert(spec->n > 0 && spec->n <= COLUMNS);
 	if (w == NULL)
 		return false;
+	memset(w, 0, offsetof(struct walk, prefix));
+	w->ask.oids = w->question;
 	w->ask.drop = walk_drop;
 	if (!ask_init(&w->ask, p) || !ask_context(&w->ask, spec->context)) {
 		ask_discard(&w->ask);
@@ -240,10 +246,8 @@ snmp_walk(struct snmp_peer *p, const struct snmp_walk *spec, snmp_varbind_fn *ea
 	w->max_rows = spec->max_rows;
 	w->unsure = spec->context != NULL;
 	for (; w->n < spec->n && w->n < COLUMNS; w->n++) {
-		struct column *c = &w->col[w->n];
-
-		oid_set(&c->prefix, spec->columns[w->n], spec->column_lens[w->n]);
-		oid_set(&c->cursor, spec->columns[w->n], spec->column_lens[w->n]);
+		oid_set(&w->prefix[w->n], spec->columns[w->n], spec->column_lens[w->n]);
+		oid_set(&w->cursor[w->n], spec->columns[w->n], spec->column_lens[w->n]);
 	}
 	walk_fill(w);
 	ask_start(&w->ask);

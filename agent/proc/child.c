@@ -101,6 +101,8 @@ trim(void)
 {
 	static struct mono last;
 
+	if (last.ms == 0)
+		last = mono_now();	/* not amid the first sweep */
 	if (mono_since(last, mono_now()) < TRIM_MS)
 		return;
 	last = mono_now();
