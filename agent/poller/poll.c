@@ -11,7 +11,7 @@
 #include "poller/contexts.h"
 
 enum phase { POLL_IDLE, POLL_PROBE, POLL_STEPS, POLL_CLOSE, POLL_PING };
-enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100, MAX_ROWS = 262144, TRIES = 3 };
+enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100, MAX_ROWS = 262144, TRIES = 3, STEPS_MAX = 64, STEP_IDS = 24 };
 /* Kept back from the budget, so that the last question (has it restarted?) can be asked after any walk. */
 enum { CLOSE_REQUESTS = 6, CLOSE_MS_MAX = 3000 };
 
@@ -275,11 +275,31 @@ oid_of(const char *text, uint32_t *out)
 	return n;
 }
 
+/* The columns of a step as numbers, which are read from their texts once. */
+struct step_columns { uint32_t oid[8][STEP_IDS]; size_t len[8], n; };
+
+static const struct step_columns *
+columns_of(size_t step)
+{
+	static struct step_columns read[STEPS_MAX];
+	struct step_columns *c = &read[step];
+	const struct poll_step *st = &poll_steps[step];
+	uint32_t oid[OID_MAX];
+
+	assert(step < STEPS_MAX);
+	for (; c->n < nitems(st->columns) && st->columns[c->n] != NULL; c->n++) {
+		c->len[c->n] = oid_of(st->columns[c->n], oid);
+		assert(c->len[c->n] <= STEP_IDS);
+		memcpy(c->oid[c->n], oid, c->len[c->n] * sizeof *oid);
+	}
+	return c;
+}
+
 /* false: out of memory, not asked. */
 static bool
 step_ask(struct poll *p, const struct poll_step *st)
 {
-	uint32_t oid[8][OID_MAX];
+	const struct step_columns *columns = columns_of(p->step);
 	const struct conf_credential *c = conf_credential(p->conf, p->sw->credentials.v[p->current]);
 	struct snmp_walk w = { .row_octets = st->row_octets, .max_rows = max_rows(p) };
 	char context[40];
@@ -291,9 +311,9 @@ step_ask(struct poll *p, const struct poll_step *st)
 		snmp_peer_tries(p->peer[p->current], p->context->lost ? 1 : TRIES);
 	}
 
-	for (; w.n < nitems(st->columns) && st->columns[w.n] != NULL; w.n++) {
-		w.column_lens[w.n] = oid_of(st->columns[w.n], oid[w.n]);
-		w.columns[w.n] = oid[w.n];
+	for (; w.n < columns->n; w.n++) {
+		w.column_lens[w.n] = columns->len[w.n];
+		w.columns[w.n] = columns->oid[w.n];
 	}
 	if (st->how == POLL_GET)
 		return snmp_get(p->peer[p->current], w.columns, w.column_lens, w.n, table_each, step_done, p);

@@ -231,13 +231,15 @@ over_memory(struct tables *t)
 	return false;
 }
 
+enum { ROOM_FIRST = 32 << 10 };		/* octets: what a switch of 48 ports takes of most of them */
+
 /* Room for `more` elements. Near the limit of memory the steps get smaller, so that it is used up. Objects get half of it: what
  * is made of them needs the rest. */
 static bool
 room(struct tables *t, void **array, size_t n, size_t *cap, size_t more, size_t size)
 {
 	size_t max = array == (void **)&t->rows ? TABLES_BYTES_MAX : TABLES_BYTES_MAX / 2;
-	size_t want = *cap > 0 ? *cap + *cap / 2 : 256, left = t->bytes < max ? (max - t->bytes) / size : 0;
+	size_t want = *cap > 0 ? *cap + *cap / 2 : ROOM_FIRST / size, left = t->bytes < max ? (max - t->bytes) / size : 0;
 	void *p;
 
 	assert(t->bytes <= TABLES_BYTES_MAX && n <= *cap);

@@ -165,6 +165,14 @@ class Lab:
                 return os.path.join(folder, name)
         raise SystemExit(f'{name} is not built in {self.build}')
 
+    def tool_for_all(self, name):
+        """A copy that other users may run, wherever the build stands."""
+        folder = os.path.join(self.dir, 'tools')
+        os.chmod(self.dir, os.stat(self.dir).st_mode | 0o111)
+        os.makedirs(folder, exist_ok=True)
+        os.chmod(folder, 0o755)
+        return shutil.copy(self.tool(name), folder)
+
     def start(self, name, argv, env=None):
         out = open(os.path.join(self.dir, name + '.out'), 'ab')
         p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **(env or {})})

@@ -182,7 +182,7 @@ def hostile(lab):
     same('mode of the control socket', stat.S_IMODE(os.stat(path).st_mode), 0o660)
     if os.geteuid() == 0:
         os.chmod(lab.dir, 0o711)
-        p = run(lab.tool('camtrapctl'), '-s', path, 'status', user=65534, group=65534, extra_groups=[])
+        p = run(lab.tool_for_all('camtrapctl'), '-s', path, 'status', user=65534, group=65534, extra_groups=[])
         same('another user', (p.returncode, 'Permission denied' in p.stderr), (4, True))
         os.chmod(lab.dir, 0o700)
     views = lab.pid_of('views')
