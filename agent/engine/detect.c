@@ -116,12 +116,24 @@ is_worth_a_look(struct engine *e, struct mac mac)
 	return false;
 }
 
+/* A switch that restarts may number its ports anew: the socket in the wall has the same name. Where only the number is the same, the
+ * port was given another name, unless the old name is that of another port now: then it is the number that went on to this one. */
 static bool
-same_place(const struct place *a, const struct place *b)
+same_place(const struct engine *e, const struct place *was, const struct place *is)
 {
-	/* A switch that restarts may number its ports anew: the socket in the wall has the same name. */
-	return strcmp(a->switch_name, b->switch_name) == 0 &&
-	    (a->if_index == b->if_index || (a->port[0] != '\0' && strcmp(a->port, b->port) == 0));
+	const struct sw *sw;
+
+	if (strcmp(was->switch_name, is->switch_name) != 0)
+		return false;
+	if (strcmp(was->port, is->port) == 0 && (was->port[0] != '\0' || was->if_index == is->if_index))
+		return true;
+	if (was->if_index != is->if_index)
+		return false;
+	sw = was->port[0] != '\0' ? net_switch_named(&e->net, was->switch_name) : NULL;
+	for (size_t i = 0; sw != NULL && i < sw->n_ports; i++)
+		if (sw->ports[i].if_index != was->if_index && strcmp(sw->ports[i].name, was->port) == 0)
+			return false;
+	return true;
 }
 
 /* ---- telling */
@@ -400,7 +412,7 @@ finding_update(struct engine *e, struct finding *f, struct detection *d, struct 
 		return;
 	}
 	/* Absence is judged poll by poll, in detect_polled(); and a switch that cannot be asked is no witness for a move. */
-	if (d->location.reason == REASON_NOT_SEEN || (!same_place(&d->location.place, &f->d.location.place) && is_old(e, &d->location))) {
+	if (d->location.reason == REASON_NOT_SEEN || (!same_place(e, &f->d.location.place, &d->location.place) && is_old(e, &d->location))) {
 		place_keep(f, d);
 		f->held = false;
 		finding_refresh(e, f, d);
@@ -412,7 +424,7 @@ finding_update(struct engine *e, struct finding *f, struct detection *d, struct 
 		/* It was placed, and now only uplinks show it: on its way to another port, or to being gone (absence()). */
 		ask_behind(e, f);
 		place_keep(f, d);
-	} else if (is_placed(&d->location) && is_placed(&f->d.location) && !same_place(&d->location.place, &f->d.location.place)) {
+	} else if (is_placed(&d->location) && is_placed(&f->d.location) && !same_place(e, &f->d.location.place, &d->location.place)) {
 		f->seen_at = now.wall;
 		f->shown = now.mono;
 		f->asks = f->absent_polls = 0;
@@ -499,7 +511,7 @@ is_shown(const struct engine *e, const struct finding *f, const struct sw *sw)
 	if (f->at == NULL)			/* no place: anything that shows it will do */
 		return map_get(&e->net.heard, mac_u64(f->d.mac)) != NULL;
 	locate(&e->net, f->d.mac, &l);	/* a place that a neighbour table names, or none at all */
-	return l.reason != REASON_NOT_SEEN && (same_place(&l.place, &f->d.location.place) || !is_placed(&f->d.location));
+	return l.reason != REASON_NOT_SEEN && (same_place(e, &f->d.location.place, &l.place) || !is_placed(&f->d.location));
 }
 
 static void

@@ -243,6 +243,13 @@ put_fdb(struct packed *p, uint64_t mac, uint32_t port, uint16_t vlan)
 	row_put(p, &r);
 }
 
+/* What stands on the socket with this ifIndex. */
+static uint32_t
+socket_of(int sw, uint32_t if_index)
+{
+	return lab.renumbered[sw] && if_index >= 5 ? (if_index == 5 ? lab.ports : if_index - 1) : if_index;
+}
+
 static void
 put_system_and_ports(struct packed *p, int sw)
 {
@@ -257,7 +264,7 @@ put_system_and_ports(struct packed *p, int sw)
 		r = (struct row){ .kind = ROW_IFACE };
 		r.iface.if_index = i;
 		r.iface.oper = 1;
-		snprintf(name, sizeof name, "Gi%u", i);
+		snprintf(name, sizeof name, "Gi%u", socket_of(sw, i));
 		octets_set(&r.iface.name, name, strlen(name));
 		row_put(p, &r);
 	}

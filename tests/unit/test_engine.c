@@ -593,6 +593,27 @@ q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back(void **state)
 	assert_true(back.us < first.us && back.us != 0);
 }
 
+static void
+p6_a_port_that_got_the_number_of_another_is_not_that_one(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_plug(1, CAMERA + 1, A, 6);
+	lab_sweep();
+	lab_sweep();
+	lab.renumbered[A] = true;
+	lab_plug(0, CAMERA, A, 5);	/* moved to Gi9, which has the number that Gi5 had */
+	lab_plug(1, CAMERA + 1, A, 7);	/* stays on Gi6 */
+	lab_sweep();
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_int_equal(mac_u64(ev.mac), CAMERA);
+	assert_string_equal(ev.port, "Gi9");
+	assert_int_equal(ev.if_index, 5);
+}
+
 int
 main(void)
 {
@@ -615,6 +636,7 @@ main(void)
 		CLAIM(a_switch_taken_out_of_the_configuration_leaves_its_devices_stale),
 		CLAIM(one_slow_switch_does_not_hide_a_camera_whose_place_is_clear),
 		CLAIM(s5_a_clock_set_back_makes_no_old_port_the_newest),
+		CLAIM(p6_a_port_that_got_the_number_of_another_is_not_that_one),
 		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
 	};
 
