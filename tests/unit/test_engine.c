@@ -614,6 +614,27 @@ p6_a_port_that_got_the_number_of_another_is_not_that_one(void **state)
 	assert_int_equal(ev.if_index, 5);
 }
 
+static void
+what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	for (uint32_t missed = 1; missed <= 3; missed++)
+		lab_report(B, SWITCH_UNREACHABLE, missed);
+	lab.fdb[CORE][0] = (struct seen){ CAMERA, 2, 20 };
+	lab.fdb[A][0] = (struct seen){ CAMERA, 1, 20 };
+	lab_poll(CORE);
+	lab_poll(A);			/* the newest, and the farthest away */
+	lab_later(16000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "core");
+	assert_int_equal(ev.if_index, 2);
+	assert_non_null(strstr(ev.reason, "towards b, which cannot be asked"));
+}
+
 int
 main(void)
 {
@@ -637,6 +658,7 @@ main(void)
 		CLAIM(one_slow_switch_does_not_hide_a_camera_whose_place_is_clear),
 		CLAIM(s5_a_clock_set_back_makes_no_old_port_the_newest),
 		CLAIM(p6_a_port_that_got_the_number_of_another_is_not_that_one),
+		CLAIM(what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way),
 		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
 	};
 
