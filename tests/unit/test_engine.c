@@ -635,6 +635,26 @@ what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way(void **state)
 	assert_non_null(strstr(ev.reason, "towards b, which cannot be asked"));
 }
 
+/* A table is read before the neighbours are: whoever is plugged in between is only among these. */
+static void
+what_a_neighbour_with_another_address_says_is_not_said_of_the_laptop_beside_it(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_plug(0, LAPTOP, A, 9);
+	lab_sweep();
+	lab_sweep();
+	lab.forged = LAPTOP + 1;
+	lab.says = "HIKVISION";
+	lab_poll(A);
+	lab_plug(1, LAPTOP + 1, A, 9);
+	lab_sweep();
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, LAPTOP, NULL), 0);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, LAPTOP + 1, &ev), 1);
+	assert_int_equal(ev.if_index, 9);
+}
+
 int
 main(void)
 {
@@ -659,6 +679,7 @@ main(void)
 		CLAIM(s5_a_clock_set_back_makes_no_old_port_the_newest),
 		CLAIM(p6_a_port_that_got_the_number_of_another_is_not_that_one),
 		CLAIM(what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way),
+		CLAIM(what_a_neighbour_with_another_address_says_is_not_said_of_the_laptop_beside_it),
 		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
 	};
 
