@@ -220,15 +220,32 @@ ask_behind(struct engine *e, struct finding *f)
 	return n;
 }
 
+/* Switches that contradict each other about a new address: who has not heard yet that it moved on does with its next poll. */
+static void
+ask_again(struct engine *e, struct finding *f)
+{
+	const struct station *st = f->asks == 0 ? net_station(&e->net, f->d.mac) : NULL;
+
+	f->asks++;
+	for (uint32_t i = 0; st != NULL && i < st->n && i < ASK_MAX; i++) {
+		e->ops->poll_now(e->arg, st->seen[i].sw->key);
+		e->counters[CNT_POLLS_ASKED]++;
+	}
+}
+
 /* True while it is worth waiting: some switch was never asked, or a switch behind an uplink is being asked. */
 static bool
 place_is_pending(struct engine *e, struct finding *f, const struct location *l, struct moment now)
 {
 	if (!e->swept)			/* a switch that takes minutes must not hide a camera whose place is clear */
 		return l->verdict != VERDICT_ACCESS || mono_since(e->started, now.mono) < SWEEP_WAIT_MS;
-	if (mono_since(f->held_until, now.mono) >= 0 || l->verdict != VERDICT_BEYOND)
+	if (mono_since(f->held_until, now.mono) >= 0)
 		return false;
-	return ask_behind(e, f) > 0 || locate_in_doubt(&e->net, f->d.mac);
+	if (l->reason == REASON_SEVERAL_PORTS) {
+		ask_again(e, f);
+		return true;
+	}
+	return l->verdict == VERDICT_BEYOND && (ask_behind(e, f) > 0 || locate_in_doubt(&e->net, f->d.mac));
 }
 
 static enum origin
@@ -280,11 +297,15 @@ finding_new(struct engine *e, struct detection *d, struct moment now)
 static void
 finding_announce(struct engine *e, struct finding *f, struct detection *d, struct moment now)
 {
-	if (d->location.reason == REASON_NOT_SEEN && f->d.location.reason != REASON_NOT_SEEN) {
+	bool away = d->location.reason == REASON_NOT_SEEN && f->d.location.reason != REASON_NOT_SEEN;
+
+	if (away) {
 		d->location = f->d.location;	/* gone before it was told: told all the same, where it was seen */
 		site_set(e, d);
 	}
-	if (place_is_pending(e, f, &d->location, now)) {
+	/* Seen by an uplink alone and then by nobody, it may be on its way to another port. */
+	away = away && e->swept && d->location.verdict == VERDICT_BEYOND && mono_since(f->held_until, now.mono) < 0;
+	if (away || place_is_pending(e, f, &d->location, now)) {
 		finding_take(e, f, d);
 		return;
 	}

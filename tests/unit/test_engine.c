@@ -655,6 +655,58 @@ what_a_neighbour_with_another_address_says_is_not_said_of_the_laptop_beside_it(v
 	assert_int_equal(ev.if_index, 9);
 }
 
+static void
+a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	for (int i = 0; i < 2; i++) {	/* the second one does not show again */
+		lab.fdb[CORE][i] = (struct seen){ CAMERA + (uint64_t)i, 2, 20 };
+		lab_poll(CORE);
+		lab_unplug(i);
+		lab_poll(CORE);
+	}
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "a");
+	assert_int_equal(ev.if_index, 5);
+	lab_later(16000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 1, &ev), 1);
+	assert_int_equal(ev.verdict, VERDICT_BEYOND);
+	assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", NULL), 0);
+}
+
+/* It was pulled out of one port and put into another while the table was read. */
+static void
+a_new_camera_on_two_ports_is_told_when_it_is_on_one(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab_plug(0, CAMERA, A, 5);
+	lab.fdb[A][1] = (struct seen){ CAMERA, 6, 20 };
+	lab_poll(A);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 0);
+	assert_true(lab.polls_asked[A] > 0);
+	lab.fdb[A][0] = (struct seen){ 0, 0, 0 };
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(ev.if_index, 6);
+	lab_plug(2, CAMERA + 1, A, 7);
+	lab.fdb[A][3] = (struct seen){ CAMERA + 1, 8, 20 };
+	lab_sweep();
+	lab_later(16000);		/* it stays on both */
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 1, &ev), 1);
+	assert_int_equal(ev.verdict, VERDICT_UNKNOWN);
+	assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", NULL), 0);
+}
+
 int
 main(void)
 {
@@ -680,6 +732,8 @@ main(void)
 		CLAIM(p6_a_port_that_got_the_number_of_another_is_not_that_one),
 		CLAIM(what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way),
 		CLAIM(what_a_neighbour_with_another_address_says_is_not_said_of_the_laptop_beside_it),
+		CLAIM(a_new_camera_on_two_ports_is_told_when_it_is_on_one),
+		CLAIM(a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for),
 		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
 	};
 
