@@ -75,6 +75,7 @@ struct engine {
 	bool			 conflicts_owed;	/* one could not be written: tried again */
 	bool			 summaries_owed;	/* there may be findings that a summary or a macFlood still has to count */
 	bool			 polled_owed;	/* some switch has */
+	bool			 tables_dirty;	/* some switch has a table that is not on disk */
 	bool			 prefix_rules;	/* the policies have rules about address blocks of the operator's own */
 	bool			 swept;		/* every configured switch was asked once */
 	enum { POLICY_SAME, POLICY_SINCE_LAST_RUN, POLICY_NOW } policy;	/* why a device may be found that was there before */
@@ -186,6 +187,10 @@ void		 policies_remember(struct engine *e);	/* those in force now */
 
 /* engine.c */
 int		 switch_write(struct engine *e, struct sw *sw);	/* in an open change */
+/* Every table that is not on disk, in an open change: what is told is on disk with what it was told from. Once that has ended well,
+ * tables_written(). */
+int		 tables_write(struct engine *e);
+void		 tables_written(struct engine *e);
 
 /* reports.c */
 void		 report_forget(struct engine *e, uint64_t key);	/* half a report of a switch that is not configured any more */

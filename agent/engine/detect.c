@@ -180,6 +180,9 @@ tell(struct engine *e, struct finding *f, struct detection *d, enum event_type t
 		presence_close(e, f, now.wall, &rc);
 		d->since = now.wall;
 	}
+	/* Not later: a run that begins with older tables would take the place that was left for a move back. */
+	if (rc == 0)
+		rc = tables_write(e);
 	if (rc == 0)
 		rc = change_detection(e, d);
 	if (rc == 0 && !quiet) {
@@ -192,6 +195,7 @@ tell(struct engine *e, struct finding *f, struct detection *d, enum event_type t
 		f->held_until = mono_add(now.mono, HELD_AGAIN_MS);
 		return;
 	}
+	tables_written(e);
 	if (type == EVENT_DEVICE_MOVED) {
 		f->moves += !quiet;
 		f->move_owed = quiet && !member;

@@ -339,6 +339,26 @@ switch_write(struct engine *e, struct sw *sw)
 	return rc;
 }
 
+int
+tables_write(struct engine *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; e->tables_dirty && i < e->net.n_switches && rc == 0; i++)
+		if (e->net.switches[i]->table_dirty)
+			rc = switch_write(e, e->net.switches[i]);
+	return rc;
+}
+
+void
+tables_written(struct engine *e)
+{
+	for (size_t i = 0; e->tables_dirty && i < e->net.n_switches; i++)
+		if (e->net.switches[i]->table_dirty)
+			e->net.switches[i]->dirty = e->net.switches[i]->state_dirty = e->net.switches[i]->table_dirty = false;
+	e->tables_dirty = false;
+}
+
 /* The time of a poll that changed nothing is written with the heartbeat only. */
 static bool
 switch_is_due(const struct sw *sw, bool all)
@@ -379,6 +399,7 @@ batch_write(struct engine *e, bool all)
 		return;
 	}
 	outbox_settled(e->outbox);
+	e->tables_dirty = false;
 	for (size_t i = 0; i < e->net.n_switches; i++)
 		if (switch_is_due(e->net.switches[i], all))
 			e->net.switches[i]->dirty = e->net.switches[i]->state_dirty = e->net.switches[i]->table_dirty = false;

@@ -707,6 +707,30 @@ a_new_camera_on_two_ports_is_told_when_it_is_on_one(void **state)
 	assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", NULL), 0);
 }
 
+/* The poller of a had read it before the camera was pulled out, and says so again to the new engine. */
+static void
+q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back(void **state)
+{
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	lab_later(1000);
+	lab.fdb[B][0] = (struct seen){ CAMERA, 6, 20 };
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
+	lab_crash();
+	lab_start();
+	lab_poll(A);
+	lab_poll(CORE);
+	lab_poll(B);
+	lab_plug(0, CAMERA, B, 6);
+	lab_sweep();
+	lab_later(1000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
+}
+
 int
 main(void)
 {
@@ -734,6 +758,7 @@ main(void)
 		CLAIM(what_a_neighbour_with_another_address_says_is_not_said_of_the_laptop_beside_it),
 		CLAIM(a_new_camera_on_two_ports_is_told_when_it_is_on_one),
 		CLAIM(a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for),
+		CLAIM(q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back),
 		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
 	};
 
