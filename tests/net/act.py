@@ -80,7 +80,7 @@ class Actor:
 
     def plug_again(self, same_port):
         """A camera that was here before, at the port where it was or elsewhere."""
-        d = self.a_device(True, present=False)
+        d = self.a_device(True, present=False, movable=True)
         if d is None:
             return
         last = d.last

@@ -18,7 +18,7 @@ from told import ABOUT_DEVICES, Campus, Judge
 ACTIONS = int(os.environ.get('CAMTRAPD_ACTIONS', '2000'))
 SEED = int(os.environ.get('CAMTRAPD_SEED', '0')) or random.SystemRandom().randrange(1, 1 << 31)
 SANITIZED = os.environ.get('CAMTRAPD_TRUTH_SANITIZED') == '1'
-ROUND, INTERVAL, AGEING = 125, 20 if SANITIZED else 3, 30 if SANITIZED else 10	# 10 is the least that RFC 4188 allows
+ROUND, INTERVAL, AGEING = 150, 20 if SANITIZED else 3, 30 if SANITIZED else 10	# 10 is the least that RFC 4188 allows
 
 
 def copies(devices):

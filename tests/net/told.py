@@ -104,6 +104,7 @@ class Campus:
             known = Device(mac, restricted, vlan, None, now, bool(says), only_says)
             self.devices[mac] = known
         known.vlan, known.says = vlan, known.says or bool(says)
+        known.moves += known.last not in (None, place)		# before it is gone that is a move
         known.silent_until = now + learn
         known.goes(place, now)
         self.count(place, 1)
