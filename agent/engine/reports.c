@@ -116,7 +116,7 @@ table_changed(struct engine *e, struct sw *sw)
 	struct row_ref ref;
 	struct row r;
 
-	sw->table_dirty = true;
+	sw->table_dirty = e->tables_dirty = true;
 	neighbours_changed(e, sw);
 	for (const struct finding *f = sw->findings; f != NULL; f = f->next_at)
 		mac_changed(e, f->d.mac);
