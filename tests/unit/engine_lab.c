@@ -298,9 +298,10 @@ static void
 put_neighbours(struct packed *p, int sw)
 {
 	if (sw == CORE) {
-		put_neighbour(p, 1, lab_bridge[A], NULL);
 		put_neighbour(p, 2, lab_bridge[B], NULL);
-	} else
+		if (!lab.apart)
+			put_neighbour(p, 1, lab_bridge[A], NULL);
+	} else if (sw != A || !lab.apart)
 		put_neighbour(p, 1, lab_bridge[CORE], NULL);
 	if (sw == A && lab.forged != 0)
 		put_neighbour(p, 9, lab.forged, lab.says);

@@ -42,6 +42,7 @@ struct lab {
 	struct burst		 burst;
 	uint32_t		 borrowed;	/* a shows the core's own address on so many ports, from 10 on */
 	uint64_t		 forged;	/* a's port 9 has a neighbour that says it is the switch of this MAC; 0: none */
+	bool			 apart;		/* a is joined to nobody */
 	const char		*says;		/* what that neighbour calls its maker by LLDP-MED; NULL: nothing */
 	bool			 renumbered[SWITCHES];	/* its ports from 5 on have the numbers of those before them, in a ring */
 	bool			 arp;		/* the core's ARP table has the camera */
