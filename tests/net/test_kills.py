@@ -2,7 +2,7 @@
 """Q2: kill -9 of each process at random moments, under a stream of plug-ins, moves and unplugs: no notification is lost, none is
 false or of a wrong place, what comes twice is the same twice, sequences are unique within their epoch, and the database is whole (S1).
 
-CAMTRAPD_SEED=N replays the actions and who is killed when, CAMTRAPD_KILLS=N sets how often. A role that ends more than five times in a
+CAMTRAPD_SEED=N replays the actions and, as far as the clock lets it, who is killed; CAMTRAPD_KILLS=N sets how often. A role that ends more than five times in a
 minute is restarted more and more slowly; that is meant, so none is killed more often, and a killed daemon begins to count anew."""
 import collections
 import os
@@ -44,7 +44,7 @@ class Killer:
     def kill(self):
         """The parent one time in ten, and when all the others had their share."""
         fit = [r for r in ROLES if self.is_due(r, time.monotonic())]
-        role = self.rng.choice(ROLES)
+        role = self.rng.choices(ROLES, [4, 2, 1] + [1] * POLLERS)[0]
         if self.rng.random() < 0.1 or not fit:
             self.kill_parent()
         else:

@@ -426,9 +426,10 @@ put_neighbours(struct packed *p, int sw)
 		put_fdb(p, lab_bridge[sw == CORE ? A : CORE], 1, 1);
 		put_fdb(p, lab_bridge[sw == B ? A : B], sw == CORE ? 2 : 1, 1);
 	} else if (sw == CORE) {
-		put_neighbour(p, 1, lab_bridge[A], NULL);
 		put_neighbour(p, 2, lab_bridge[B], NULL);
-	} else
+		if (!lab.apart)
+			put_neighbour(p, 1, lab_bridge[A], NULL);
+	} else if (sw != A || !lab.apart)
 		put_neighbour(p, 1, lab_bridge[CORE], NULL);
 	if (has_lag(sw))
 		put_neighbour(p, 8, lab_bridge[sw == CORE ? A : CORE], NULL);

@@ -798,6 +798,32 @@ q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back(void **state
 	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
 }
 
+/* Its uplink saw it last on the way to b and died with that. When that is known, nothing contradicts a any more. */
+static void
+a_move_is_told_when_who_contradicts_it_stops_answering(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab.apart = true;
+	lab.fdb[B][0] = (struct seen){ CAMERA, 6, 20 };
+	lab.fdb[CORE][0] = (struct seen){ CAMERA, 2, 20 };
+	lab_sweep();
+	lab_sweep();
+	lab_unplug(0);
+	lab.fdb[A][0] = (struct seen){ CAMERA, 5, 20 };
+	lab_poll(A);
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
+	for (uint32_t missed = 1; missed <= 3; missed++)
+		lab_report(CORE, SWITCH_UNREACHABLE, missed);
+	lab_poll(A);
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "a");
+	assert_int_equal(ev.if_index, 5);
+}
+
 int
 main(void)
 {
@@ -826,6 +852,7 @@ main(void)
 		CLAIM(a_new_camera_on_two_ports_is_told_when_it_is_on_one),
 		CLAIM(a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for),
 		CLAIM(q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back),
+		CLAIM(a_move_is_told_when_who_contradicts_it_stops_answering),
 		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
 		CLAIM(a_lag_that_comes_later_is_one_uplink_and_no_news_of_the_devices_behind_it), CLAIM(d10_a_lag_gives_a_forger_no_way),
 	};
