@@ -100,6 +100,7 @@ struct engine {
 	bool			 conflicts_owed;	/* one could not be written: tried again */
 	bool			 summaries_owed;	/* there may be findings that a summary or a macFlood still has to count */
 	struct sw		*polled_owed;	/* those that have, in a list; NULL: none */
+	bool			 tables_dirty;	/* some switch has a table that is not on disk */
 	bool			 prefix_rules;	/* the policies have rules about address blocks of the operator's own */
 	bool			 swept;		/* every configured switch was asked once */
 	bool			 first_run;	/* when it began there was no baseline of any switch */
@@ -231,6 +232,10 @@ void		 relearning_judge(struct engine *e, struct moment now);
 int		 state_lost_save(struct engine *e, bool told);
 /* In an open transaction. `table`: with its table, if that has changed. */
 int		 switch_write(struct engine *e, struct sw *sw, bool table);
+/* Every table that is not on disk, in an open transaction: what is told is on disk with what it was told from. While changes stay in
+ * memory, nothing, and they stay owed. Once the transaction has ended well, tables_written(). */
+int		 tables_write(struct engine *e);
+void		 tables_written(struct engine *e);
 /* What may wait for a quarter of a second. `all`: polls that changed nothing, too. */
 void		 batch_write(struct engine *e, bool all, struct moment now);
 
@@ -253,7 +258,6 @@ void		 unsaved_row_done(struct engine *e, uint64_t row);
 /* Writes what is owed when it is time to try, tells the failure and its end. Milliseconds until it has something to do again. */
 int64_t		 storage_tick(struct engine *e, struct moment now);
 void		 storage_stop(struct engine *e, struct moment now);	/* a last try, before this run ends */
-
 
 /* reports.c */
 void		 report_forget(struct engine *e, uint64_t key);	/* half a report of a switch that is not configured any more */

@@ -117,12 +117,24 @@ is_worth_a_look(struct engine *e, struct mac mac)
 	return false;
 }
 
+/* A switch that restarts may number its ports anew: the socket in the wall has the same name. Where only the number is the same, the
+ * port was given another name, unless the old name is that of another port now: then it is the number that went on to this one. */
 static bool
-same_place(const struct place *a, const struct place *b)
+same_place(const struct engine *e, const struct place *was, const struct place *is)
 {
-	/* A switch that restarts may number its ports anew: the socket in the wall has the same name. */
-	return strcmp(a->switch_name, b->switch_name) == 0 &&
-	    (a->if_index == b->if_index || (a->port[0] != '\0' && strcmp(a->port, b->port) == 0));
+	const struct sw *sw;
+
+	if (strcmp(was->switch_name, is->switch_name) != 0)
+		return false;
+	if (strcmp(was->port, is->port) == 0 && (was->port[0] != '\0' || was->if_index == is->if_index))
+		return true;
+	if (was->if_index != is->if_index)
+		return false;
+	sw = was->port[0] != '\0' ? net_switch_named(&e->net, was->switch_name) : NULL;
+	for (size_t i = 0; sw != NULL && i < sw->n_ports; i++)
+		if (sw->ports[i].if_index != was->if_index && strcmp(sw->ports[i].name, was->port) == 0)
+			return false;
+	return true;
 }
 
 /* ---- telling */
@@ -161,6 +173,9 @@ tell_once(struct engine *e, struct finding *f, struct detection *d, enum event_t
 
 	if (type == EVENT_DEVICE_MOVED || type == EVENT_DEVICE_GONE)
 		presence_close(e, f, now.wall, &rc);
+	/* Not later: a run that begins with older tables would take the place that was left for a move back. */
+	if (rc == 0)
+		rc = tables_write(e);
 	if (rc == 0)
 		rc = change_detection(e, d);
 	if (rc < 0 || quiet)
@@ -196,6 +211,7 @@ tell(struct engine *e, struct finding *f, struct detection *d, enum event_type t
 		f->held_until = mono_add(now.mono, HELD_AGAIN_MS);
 		return;
 	}
+	tables_written(e);
 	if (type == EVENT_DEVICE_MOVED) {
 		f->moves += !quiet;
 		f->move_owed = quiet && !member;
@@ -224,15 +240,32 @@ ask_behind(struct engine *e, struct finding *f)
 	return n;
 }
 
+/* Switches that contradict each other about a new address: who has not heard yet that it moved on does with its next poll. */
+static void
+ask_again(struct engine *e, struct finding *f)
+{
+	const struct station *st = f->asks == 0 ? net_station(&e->net, f->d.mac) : NULL;
+
+	f->asks++;
+	for (uint32_t i = 0; st != NULL && i < st->n && i < ASK_MAX; i++) {
+		e->ops->poll_now(e->arg, st->seen[i].sw->key);
+		e->counters[CNT_POLLS_ASKED]++;
+	}
+}
+
 /* True while it is worth waiting: some switch was never asked, or a switch behind an uplink is being asked. */
 static bool
 place_is_pending(struct engine *e, struct finding *f, const struct location *l, struct moment now)
 {
 	if (!e->swept)			/* a switch that takes minutes must not hide a camera whose place is clear */
 		return l->verdict != VERDICT_ACCESS || mono_since(e->started, now.mono) < SWEEP_WAIT_MS;
-	if (mono_since(f->held_until, now.mono) >= 0 || l->verdict != VERDICT_BEYOND)
+	if (mono_since(f->held_until, now.mono) >= 0)
 		return false;
-	return ask_behind(e, f) > 0 || locate_in_doubt(&e->net, f->d.mac);
+	if (l->reason == REASON_SEVERAL_PORTS) {
+		ask_again(e, f);
+		return true;
+	}
+	return l->verdict == VERDICT_BEYOND && (ask_behind(e, f) > 0 || locate_in_doubt(&e->net, f->d.mac));
 }
 
 /* Nobody had looked at its place before it was found. Where no place is known, or its switch is not configured any more or has died,
@@ -290,12 +323,16 @@ finding_new(struct engine *e, struct detection *d, struct moment now)
 static void
 finding_announce(struct engine *e, struct finding *f, struct detection *d, struct moment now)
 {
-	if (d->location.reason == REASON_NOT_SEEN && f->d.location.reason != REASON_NOT_SEEN) {
+	bool away = d->location.reason == REASON_NOT_SEEN && f->d.location.reason != REASON_NOT_SEEN;
+
+	if (away) {
 		d->location = f->d.location;	/* gone before it was told: told all the same, where it was seen */
 		site_set(e, d);
 	}
 	f->stock = is_stock(e, f, d);
-	if (place_is_pending(e, f, &d->location, now)) {
+	/* Seen by an uplink alone and then by nobody, it may be on its way to another port. */
+	away = away && e->swept && d->location.verdict == VERDICT_BEYOND && mono_since(f->held_until, now.mono) < 0;
+	if (away || place_is_pending(e, f, &d->location, now)) {
 		finding_take(e, f, d);
 		return;
 	}
@@ -423,7 +460,7 @@ finding_update(struct engine *e, struct finding *f, struct detection *d, struct 
 		return;
 	}
 	/* Absence is judged poll by poll, in detect_polled(); and a switch that cannot be asked is no witness for a move. */
-	if (d->location.reason == REASON_NOT_SEEN || (!same_place(&d->location.place, &f->d.location.place) && is_old(e, &d->location))) {
+	if (d->location.reason == REASON_NOT_SEEN || (!same_place(e, &f->d.location.place, &d->location.place) && is_old(e, &d->location))) {
 		place_keep(f, d);
 		f->held = false;
 		finding_refresh(e, f, d);
@@ -435,7 +472,7 @@ finding_update(struct engine *e, struct finding *f, struct detection *d, struct 
 		/* It was placed, and now only uplinks show it: on its way to another port, or to being gone (absence()). */
 		ask_behind(e, f);
 		place_keep(f, d);
-	} else if (is_placed(&d->location) && is_placed(&f->d.location) && !same_place(&d->location.place, &f->d.location.place)) {
+	} else if (is_placed(&d->location) && is_placed(&f->d.location) && !same_place(e, &f->d.location.place, &d->location.place)) {
 		f->seen_at = now.wall;
 		f->shown = now.mono;
 		f->asks = f->absent_polls = 0;
@@ -522,7 +559,7 @@ is_shown(const struct engine *e, const struct finding *f, const struct sw *sw)
 	if (f->at == NULL)			/* no place: anything that shows it will do */
 		return map_get(&e->net.heard, mac_u64(f->d.mac)) != NULL;
 	locate(&e->net, f->d.mac, &l);	/* a place that a neighbour table names, or none at all */
-	return l.reason != REASON_NOT_SEEN && (same_place(&l.place, &f->d.location.place) || !is_placed(&f->d.location));
+	return l.reason != REASON_NOT_SEEN && (same_place(e, &f->d.location.place, &l.place) || !is_placed(&f->d.location));
 }
 
 static void

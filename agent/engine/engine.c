@@ -398,6 +398,30 @@ switch_write(struct engine *e, struct sw *sw, bool table)
 	return rc;
 }
 
+int
+tables_write(struct engine *e)
+{
+	int rc = 0;
+
+	if (!e->tables_dirty || in_memory(e))
+		return 0;
+	for (size_t i = 0; i < e->net.n_switches && rc == 0; i++)
+		if (e->net.switches[i]->table_dirty)
+			rc = switch_write(e, e->net.switches[i], true);
+	return rc;
+}
+
+void
+tables_written(struct engine *e)
+{
+	if (!e->tables_dirty || in_memory(e))
+		return;
+	for (size_t i = 0; i < e->net.n_switches; i++)
+		if (e->net.switches[i]->table_dirty)
+			e->net.switches[i]->dirty = e->net.switches[i]->state_dirty = e->net.switches[i]->table_dirty = false;
+	e->tables_dirty = false;
+}
+
 /* The time of a poll that changed nothing is written with the heartbeat only. */
 static bool
 switch_is_due(const struct sw *sw, bool all)
@@ -436,6 +460,7 @@ batch_write(struct engine *e, bool all, struct moment now)
 		return;
 	}
 	outbox_settled(e->outbox);
+	e->tables_dirty = false;
 	for (size_t i = 0; i < e->net.n_switches; i++)
 		if (switch_is_due(e->net.switches[i], all))
 			e->net.switches[i]->dirty = e->net.switches[i]->state_dirty = e->net.switches[i]->table_dirty = false;

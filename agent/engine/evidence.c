@@ -57,7 +57,17 @@ evidence_of_neighbour(const struct row_neighbour *nb, struct detection *d, struc
 			d->ip = nb->mgmt[i];
 }
 
-/* What a neighbour on the station's own port says of itself: it is the station if it carries its MAC, or if both are alone. */
+/* A neighbour on the station's own port is the station if it carries its MAC. If it names none, it is if both are alone there. One
+ * that names another is somebody else, and a finding by that address: it may have come after the MAC table was read. */
+static bool
+is_station(const struct row_neighbour *nb, struct mac mac, bool alone)
+{
+	struct mac own[2];
+
+	return neighbour_has_mac(nb, mac) || (alone && neighbour_macs(nb, own) == 0);
+}
+
+/* What a neighbour on the station's own port says of itself. */
 void
 evidence_of_place(const struct net *n, struct detection *d, struct wall at)
 {
@@ -72,7 +82,7 @@ evidence_of_place(const struct net *n, struct detection *d, struct wall at)
 	for (size_t i = 0; i < sw->n_neighbours; i++) {
 		const struct row_neighbour *nb = &sw->neighbours[i].neighbour;
 
-		if (nb->if_index == p->if_index && (neighbour_has_mac(nb, d->mac) || (on_port == 1 && p->stations <= 1)))
+		if (nb->if_index == p->if_index && is_station(nb, d->mac, on_port == 1 && p->stations <= 1))
 			evidence_of_neighbour(nb, d, at);
 	}
 }

@@ -189,16 +189,38 @@ among_edges(const struct net *n, struct mac mac, struct location *l, struct view
 		say(l, VERDICT_UNKNOWN, REASON_SEVERAL_PORTS, "several ports show it and nothing says which of them is nearest");
 }
 
+/* The switch that this uplink leads to shows the station, too, through an uplink of its own: it is known to be farther on. */
+static bool
+is_shown_farther_on(const struct views_of *v, const struct sighting *s)
+{
+	const struct port *p = sw_port(s->sw, s->if_index), *q;
+
+	for (size_t i = 0; i < v->n_up; i++)
+		if (v->up[i]->sw == p->towards && (q = sw_port(v->up[i]->sw, v->up[i]->if_index))->towards != s->sw)
+			return true;
+	return false;
+}
+
+/* The farthest uplink on the way, and of several such (it moved, or they point at each other) the newest. */
+static const struct sighting *
+farthest(const struct views_of *v)
+{
+	const struct sighting *s = NULL;
+
+	for (int last = 1; last >= 0 && s == NULL; last--)
+		for (size_t i = 0; i < v->n_up; i++)
+			if ((!last || !is_shown_farther_on(v, v->up[i])) && (s == NULL || v->up[i]->since > s->since))
+				s = v->up[i];
+	return s;
+}
+
 static void
 beyond(struct location *l, const struct views_of *v)
 {
-	const struct sighting *s = v->up[0];
+	const struct sighting *s = farthest(v);
 	const struct port *p;
 	char text[128];
 
-	for (size_t i = 1; i < v->n_up; i++)
-		if (v->up[i]->since > s->since)
-			s = v->up[i];
 	p = sw_port(s->sw, s->if_index);
 	place_of(&l->place, s->sw, s->if_index, s->vlan);
 	candidates(l, v->up, v->n_up > 1 ? v->n_up : 0);

@@ -116,7 +116,7 @@ table_changed(struct engine *e, struct sw *sw)
 	struct row_ref ref;
 	struct row r;
 
-	sw->table_dirty = true;
+	sw->table_dirty = e->tables_dirty = true;
 	neighbours_changed(e, sw);
 	for (const struct finding *f = sw->findings; f != NULL; f = f->next_at)
 		mac_changed(e, f->d.mac);
@@ -137,6 +137,20 @@ nothing_new(const struct sw *sw, const struct incoming *in)
 
 	return !r->snapshot && in->removed.len == 0 && in->added.len == 0 && !in->removed.bad && !in->added.bad && sw->in_step &&
 	    r->epoch == sw->epoch && r->sequence == sw->sequence + 1;
+}
+
+/* It stopped answering, or began to: what its table says of a station counts for less now, or for more. */
+static void
+state_set(struct engine *e, struct sw *sw, enum switch_state state)
+{
+	bool was = sw_is_reached(sw);
+	struct row_ref ref;
+	struct row r;
+
+	net_state_set(&e->net, sw, state);
+	for (size_t at = 0; was != sw_is_reached(sw) && rowset_next(&sw->table, &at, &ref);)
+		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0)
+			mac_changed(e, r.fdb.mac);
 }
 
 /* An answered poll: the table and what follows from it. */
@@ -251,7 +265,7 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 		if (complete)
 			sw->last_complete = r->finished;
 	}
-	net_state_set(&e->net, sw, r->state);
+	state_set(e, sw, r->state);
 	sw->dirty = true;
 	incoming_free(p);
 	if (answered)

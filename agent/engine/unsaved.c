@@ -268,20 +268,22 @@ all_is_saved(struct engine *e)
 	u->conflicts = u->policies = u->state_lost = false;
 }
 
-/* In one transaction all that was told or will be; the large tables of switches wait for the batch behind it. */
+/* In one transaction all that was told or will be. `tables`: with those that it was told from. */
 static int
-debt_write(struct engine *e)
+debt_write(struct engine *e, bool tables)
 {
 	int rc = store_begin(e->store);
 
 	e->unsaved.writing = true;
-	if (rc == 0 && (rc = small_things_write(e)) == 0 && (rc = rows_write(e)) == 0)
+	if (rc == 0 && (rc = small_things_write(e)) == 0 && (rc = rows_write(e)) == 0 && (!tables || (rc = tables_write(e)) == 0))
 		rc = store_commit(e->store);
+	if (rc < 0)
+		store_rollback(e->store);
+	else if (tables)
+		tables_written(e);
 	e->unsaved.writing = false;
 	if (rc == 0)
 		all_is_saved(e);
-	else
-		store_rollback(e->store);
 	return rc;
 }
 
@@ -289,8 +291,11 @@ static void
 storage_try(struct engine *e, struct moment now)
 {
 	struct unsaved *u = &e->unsaved;
-	int rc = debt_write(e);
+	int rc = debt_write(e, true);
 
+	/* A disk at its brim may have room for what was told and none for large tables: these wait for the batch then. */
+	if (rc < 0 && e->tables_dirty)
+		rc = debt_write(e, false);
 	if (rc < 0) {
 		storage_failed(e, rc, now);
 		return;

@@ -59,11 +59,26 @@ def value_of(name, text):
     return raw.hex() if name in BINARY else raw.decode('utf-8', 'replace')
 
 
+def record_of(text):
+    """One notification as snmptrapd wrote it; None: not all of it is there yet."""
+    vbs = [v.replace('\n', ' ') for v in text.split('~~~')]
+    trap = next((v for v in vbs if v.startswith('.1.3.6.1.6.3.1.1.4.1.0')), '')
+    if not text.endswith('\n') or not trap:
+        return None
+    number = int(trap.rpartition('.')[2].strip())
+    assert ROOT + '.0.' in trap, trap
+    names = DEVICE if number <= 7 else OTHER		# macFlood (8) counts devices, it is about none
+    if len(vbs) < len(names) + 2:
+        return None
+    assert len(vbs) == len(names) + 2, (len(vbs), text)
+    return {'type': TYPES[number], **{n: value_of(n, v) for n, v in zip(names, vbs[2:])}}
+
+
 class Trapd:
     """A real snmptrapd that writes what it acknowledged to a file."""
 
     def __init__(self, lab, name, port=None, conf='authCommunity log public\n', transport='udp:127.0.0.1'):
-        self.port, self.name = port or free_port(), name
+        self.port, self.name, self.all, self.read = port or free_port(), name, [], 0
         self.log, folder = os.path.join(lab.dir, name + '.log'), os.path.join(lab.dir, name + '.d')
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, 'trapd.conf'), 'w') as f:
@@ -77,18 +92,24 @@ class Trapd:
         """All that was received, sent again or not: as hexadecimal digits without blanks."""
         return [re.sub(r'\s', '', r).lower() for r in open(self.log, errors='replace').read().split('@@@ ')[1:]]
 
+    def received(self):
+        """All notifications in order of arrival, as dictionaries; what came twice is there twice. Only what is new is read."""
+        with open(self.log, 'rb') as f:
+            f.seek(self.read)
+            before, *records = f.read().split(b'@@@ ')
+        for i, raw in enumerate(records):
+            e = record_of(raw.decode('utf-8', 'replace'))
+            if e is None:			# still being written
+                assert i == len(records) - 1, raw
+                break
+            self.read += (len(before) if i == 0 else 0) + 4 + len(raw)
+            self.all.append(e)
+        return self.all
+
     def events(self, *types):
-        """All notifications received, in order, as dictionaries; those sent twice (same id) once."""
+        """All notifications received, in order; those sent twice (same id) once."""
         out, seen = [], set()
-        for record in open(self.log, errors='replace').read().split('@@@ ')[1:]:
-            vbs = [v.replace('\n', ' ') for v in record.split('~~~')]
-            trap = next((v for v in vbs if v.startswith('.1.3.6.1.6.3.1.1.4.1.0')), '')
-            number = int(trap.rpartition('.')[2].strip())
-            assert ROOT + '.0.' in trap, trap
-            names = DEVICE if number <= 7 else OTHER		# macFlood (8) counts devices, it is about none
-            assert len(vbs) == len(names) + 2, (len(vbs), record)
-            e = {n: value_of(n, v) for n, v in zip(names, vbs[2:])}
-            e['type'] = TYPES[number]
+        for e in self.received():
             if e['eventId'] not in seen and (not types or e['type'] in types):
                 out.append(e)
             seen.add(e['eventId'])
@@ -157,7 +178,10 @@ class Lab:
             for name in self.processes:
                 log = os.path.join(self.dir, name + '.out')
                 print(f'---- {name}\n' + ''.join(open(log, errors='replace').readlines()[-40:]))
-        shutil.rmtree(self.dir, ignore_errors=True)
+        if kind is not None and os.environ.get('CAMTRAPD_LAB_KEEP') == '1':
+            print('kept:', self.dir)
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
 
     def tool(self, name):
         for folder in (self.build, os.path.join(self.build, 'tests', 'sim')):
@@ -249,13 +273,16 @@ class Lab:
         return f'  {{ name = "{trapd.name}"; type = "snmp"; address = "{address or "127.0.0.1"}:{trapd.port}"; ' \
                f'credential = "{credential}"; inform = {inform}; }}'
 
-    def camtrapd(self):
-        return self.start('camtrapd', [self.tool('camtrapd'), '-c', self.conf, '-f'])
+    def camtrapd(self, plain=False):
+        """`plain`: the one that is built without a sanitizer, where there is one; several times as fast."""
+        binary = os.path.join(self.build, 'plain', 'camtrapd')
+        return self.start('camtrapd', [binary if plain and os.path.exists(binary) else self.tool('camtrapd'), '-c', self.conf, '-f'])
 
     def log_text(self):
         return open(os.path.join(self.dir, 'camtrapd.out'), errors='replace').read()
 
-    def ctl(self, *words, status=(0, 1), timeout=90):
+    def ctl(self, *words, status=(0, 1), timeout=90, schema=True):
+        """The document of a command; `schema` False: not held against its schema, which takes long where it is large."""
         p = subprocess.run([self.tool('camtrapctl'), '-c', self.conf, '--json', *words], capture_output=True, text=True,
                            timeout=timeout)
         if status is not None:
@@ -264,9 +291,9 @@ class Lab:
             document = json.loads(p.stdout)
         except ValueError:
             return None
-        schema = os.path.join(SOURCE, 'doc', 'schema', words[0] + '.schema.json')
-        if 'error' not in document:
-            jsonschema.validate(document, json.load(open(schema)))
+        if schema and 'error' not in document:
+            with open(os.path.join(SOURCE, 'doc', 'schema', words[0] + '.schema.json')) as f:
+                jsonschema.validate(document, json.load(f))
         return document
 
     def swept(self):
@@ -279,6 +306,10 @@ class Lab:
         out = subprocess.run(['pgrep', '-P', str(self.processes['camtrapd'].pid), '-f', '--', f'--role {role}'], capture_output=True,
                              text=True).stdout.split()
         return int(out[0]) if out else None
+
+    def kids(self):
+        return list(map(int, subprocess.run(['pgrep', '-P', str(self.processes['camtrapd'].pid)], capture_output=True,
+                                            text=True).stdout.split()))
 
     def devices(self, *filters):
         return self.ctl('devices', *filters)['devices']

@@ -67,23 +67,28 @@ static const struct engine_ops ops = { poll_now, resync, deliver, random_octets,
 /* ---- configuration */
 
 static struct policy_rule
-rule_about(const char *vendor, const char *organisation)
+rule_about(const char *vendor, enum rule_kind kind, const char *match)
 {
-	return (struct policy_rule){ .vendor = strdup(vendor), .kind = RULE_ORGANISATION, .match = strdup(organisation),
-		.basis = BASIS_OPERATOR, .cameras = true };
+	return (struct policy_rule){ .vendor = strdup(vendor), .kind = kind, .match = strdup(match), .basis = BASIS_OPERATOR, .cameras = true };
 }
 
 static void
 policies_make(struct policies *p)
 {
-	struct policy_rule *rules = calloc(2, sizeof *rules);
+	struct policy_rule *rules = calloc(3, sizeof *rules);
+	size_t n = 0;
 
-	rules[0] = lab.policies == ABOUT_NOBODY ? rule_about("Nobody", "Nobody") : rule_about("Hikvision", "Hikvision");
+	if (lab.policies == ABOUT_NOBODY) {
+		rules[n++] = rule_about("Nobody", RULE_ORGANISATION, "Nobody");
+	} else {
+		rules[n++] = rule_about("Hikvision", RULE_ORGANISATION, "Hikvision");
+		rules[n++] = rule_about("Hikvision", RULE_TEXT, "HIKVISION");
+	}
 	if (lab.policies == ABOUT_DELL_TOO)
-		rules[1] = rule_about("Dell", "Dell Inc.");
+		rules[n++] = rule_about("Dell", RULE_ORGANISATION, "Dell Inc.");
 	p->n = 1;
 	p->sets = calloc(1, sizeof *p->sets);
-	p->sets[0] = (struct policy_set){ .name = strdup("test"), .n = lab.policies == ABOUT_DELL_TOO ? 2 : 1, .rules = rules };
+	p->sets[0] = (struct policy_set){ .name = strdup("test"), .n = n, .rules = rules };
 }
 
 static struct strlist
@@ -300,7 +305,7 @@ row_put(struct packed *p, struct row *r)
 }
 
 static void
-put_neighbour(struct packed *p, uint32_t port, uint64_t mac)
+put_neighbour(struct packed *p, uint32_t port, uint64_t mac, const char *maker)
 {
 	struct row r = { .kind = ROW_NEIGHBOUR };
 	struct mac m = mac_of_u64(mac);
@@ -309,6 +314,8 @@ put_neighbour(struct packed *p, uint32_t port, uint64_t mac)
 	r.neighbour.if_index = port;
 	r.neighbour.chassis_subtype = 4;
 	octets_set(&r.neighbour.chassis, m.b, sizeof m.b);
+	if (maker != NULL)
+		octets_set(&r.neighbour.med_maker, maker, strlen(maker));
 	row_put(p, &r);
 }
 
@@ -347,6 +354,13 @@ put_fdb(struct packed *p, uint64_t mac, uint32_t port, uint16_t vlan)
 	row_put(p, &r);
 }
 
+/* What stands on the socket with this ifIndex. */
+static uint32_t
+socket_of(int sw, uint32_t if_index)
+{
+	return lab.renumbered[sw] && if_index >= 5 ? (if_index == 5 ? lab.ports : if_index - 1) : if_index;
+}
+
 static void
 put_port(struct packed *p, uint32_t if_index, const char *prefix, uint32_t number)
 {
@@ -382,7 +396,7 @@ put_system_and_ports(struct packed *p, int sw)
 	octets_set(&r.system.name, lab.sys_name != NULL ? lab.sys_name : names[sw], strlen(lab.sys_name != NULL ? lab.sys_name : names[sw]));
 	row_put(p, &r);
 	for (uint32_t i = 1; i <= lab.ports && !(sw == CORE && lab.core_has_no_ports); i++)
-		put_port(p, i, "Gi", i);
+		put_port(p, i, "Gi", socket_of(sw, i));
 	if (has_lag(sw))
 		put_lag(p);
 }
@@ -412,14 +426,15 @@ put_neighbours(struct packed *p, int sw)
 		put_fdb(p, lab_bridge[sw == CORE ? A : CORE], 1, 1);
 		put_fdb(p, lab_bridge[sw == B ? A : B], sw == CORE ? 2 : 1, 1);
 	} else if (sw == CORE) {
-		put_neighbour(p, 1, lab_bridge[A]);
-		put_neighbour(p, 2, lab_bridge[B]);
-	} else
-		put_neighbour(p, 1, lab_bridge[CORE]);
+		put_neighbour(p, 2, lab_bridge[B], NULL);
+		if (!lab.apart)
+			put_neighbour(p, 1, lab_bridge[A], NULL);
+	} else if (sw != A || !lab.apart)
+		put_neighbour(p, 1, lab_bridge[CORE], NULL);
 	if (has_lag(sw))
-		put_neighbour(p, 8, lab_bridge[sw == CORE ? A : CORE]);
+		put_neighbour(p, 8, lab_bridge[sw == CORE ? A : CORE], NULL);
 	if (sw == A && lab.forged != 0)
-		put_neighbour(p, 9, lab.forged);
+		put_neighbour(p, 9, lab.forged, lab.says);
 	for (uint32_t i = 0; sw == A && i < lab.crowd; i++)
 		put_said(p, &(struct said){ .port = 8, .chassis = 0x00bb00000000 + i, .name = "x", .caps = CAP_BRIDGE }, i);
 	for (size_t i = 0; i < nitems(lab.said); i++)

@@ -51,6 +51,9 @@ struct lab {
 	uint32_t		 crowd;		/* so many bridges that nobody polls hang on a's port 8 */
 	const char		*sys_name;	/* of all of them; NULL: each has its own */
 	bool			 b_is_a;	/* b says that it has the bridge address of a */
+	bool			 apart;		/* a is joined to nobody */
+	const char		*says;		/* what that neighbour calls its maker by LLDP-MED; NULL: nothing */
+	bool			 renumbered[SWITCHES];	/* its ports from 5 on have the numbers of those before them, in a ring */
 	bool			 arp;		/* the core's ARP table has the camera */
 	bool			 core_has_no_ports;	/* its interface table cannot be read */
 	bool			 lag;		/* port 1 of core and of a is a member, as port 8, of their port LAB_LAG, "Po1" */

@@ -660,6 +660,170 @@ d10_a_lag_gives_a_forger_no_way(void **state)
 	assert_int_equal(ev.if_index, 9);
 }
 
+static void
+p6_a_port_that_got_the_number_of_another_is_not_that_one(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_plug(1, CAMERA + 1, A, 6);
+	lab_sweep();
+	lab_sweep();
+	lab.renumbered[A] = true;
+	lab_plug(0, CAMERA, A, 5);	/* moved to Gi9, which has the number that Gi5 had */
+	lab_plug(1, CAMERA + 1, A, 7);	/* stays on Gi6 */
+	lab_sweep();
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_int_equal(mac_u64(ev.mac), CAMERA);
+	assert_string_equal(ev.port, "Gi9");
+	assert_int_equal(ev.if_index, 5);
+}
+
+static void
+what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	for (uint32_t missed = 1; missed <= 3; missed++)
+		lab_report(B, SWITCH_UNREACHABLE, missed);
+	lab.fdb[CORE][0] = (struct seen){ CAMERA, 2, 20 };
+	lab.fdb[A][0] = (struct seen){ CAMERA, 1, 20 };
+	lab_poll(CORE);
+	lab_poll(A);			/* the newest, and the farthest away */
+	lab_later(16000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "core");
+	assert_int_equal(ev.if_index, 2);
+	assert_non_null(strstr(ev.reason, "towards b, which cannot be asked"));
+}
+
+/* A table is read before the neighbours are: whoever is plugged in between is only among these. */
+static void
+what_a_neighbour_with_another_address_says_is_not_said_of_the_laptop_beside_it(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_plug(0, LAPTOP, A, 9);
+	lab_sweep();
+	lab_sweep();
+	lab.forged = LAPTOP + 1;
+	lab.says = "HIKVISION";
+	lab_poll(A);
+	lab_plug(1, LAPTOP + 1, A, 9);
+	lab_sweep();
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, LAPTOP, NULL), 0);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, LAPTOP + 1, &ev), 1);
+	assert_int_equal(ev.if_index, 9);
+}
+
+static void
+a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	for (int i = 0; i < 2; i++) {	/* the second one does not show again */
+		lab.fdb[CORE][i] = (struct seen){ CAMERA + (uint64_t)i, 2, 20 };
+		lab_poll(CORE);
+		lab_unplug(i);
+		lab_poll(CORE);
+	}
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "a");
+	assert_int_equal(ev.if_index, 5);
+	lab_later(16000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 1, &ev), 1);
+	assert_int_equal(ev.verdict, VERDICT_BEYOND);
+	assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", NULL), 0);
+}
+
+/* It was pulled out of one port and put into another while the table was read. */
+static void
+a_new_camera_on_two_ports_is_told_when_it_is_on_one(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab_plug(0, CAMERA, A, 5);
+	lab.fdb[A][1] = (struct seen){ CAMERA, 6, 20 };
+	lab_poll(A);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 0);
+	assert_true(lab.polls_asked[A] > 0);
+	lab.fdb[A][0] = (struct seen){ 0, 0, 0 };
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(ev.if_index, 6);
+	lab_plug(2, CAMERA + 1, A, 7);
+	lab.fdb[A][3] = (struct seen){ CAMERA + 1, 8, 20 };
+	lab_sweep();
+	lab_later(16000);		/* it stays on both */
+	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 1, &ev), 1);
+	assert_int_equal(ev.verdict, VERDICT_UNKNOWN);
+	assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", NULL), 0);
+}
+
+/* The poller of a had read it before the camera was pulled out, and says so again to the new engine. */
+static void
+q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back(void **state)
+{
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	lab_later(1000);
+	lab.fdb[B][0] = (struct seen){ CAMERA, 6, 20 };
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
+	lab_crash();
+	lab_start();
+	lab_poll(A);
+	lab_poll(CORE);
+	lab_poll(B);
+	lab_plug(0, CAMERA, B, 6);
+	lab_sweep();
+	lab_later(1000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
+}
+
+/* Its uplink saw it last on the way to b and died with that. When that is known, nothing contradicts a any more. */
+static void
+a_move_is_told_when_who_contradicts_it_stops_answering(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab.apart = true;
+	lab.fdb[B][0] = (struct seen){ CAMERA, 6, 20 };
+	lab.fdb[CORE][0] = (struct seen){ CAMERA, 2, 20 };
+	lab_sweep();
+	lab_sweep();
+	lab_unplug(0);
+	lab.fdb[A][0] = (struct seen){ CAMERA, 5, 20 };
+	lab_poll(A);
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
+	for (uint32_t missed = 1; missed <= 3; missed++)
+		lab_report(CORE, SWITCH_UNREACHABLE, missed);
+	lab_poll(A);
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "a");
+	assert_int_equal(ev.if_index, 5);
+}
+
 int
 main(void)
 {
@@ -682,6 +846,13 @@ main(void)
 		CLAIM(a_switch_taken_out_of_the_configuration_leaves_its_devices_stale),
 		CLAIM(one_slow_switch_does_not_hide_a_camera_whose_place_is_clear),
 		CLAIM(s5_a_clock_set_back_makes_no_old_port_the_newest),
+		CLAIM(p6_a_port_that_got_the_number_of_another_is_not_that_one),
+		CLAIM(what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way),
+		CLAIM(what_a_neighbour_with_another_address_says_is_not_said_of_the_laptop_beside_it),
+		CLAIM(a_new_camera_on_two_ports_is_told_when_it_is_on_one),
+		CLAIM(a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for),
+		CLAIM(q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back),
+		CLAIM(a_move_is_told_when_who_contradicts_it_stops_answering),
 		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
 		CLAIM(a_lag_that_comes_later_is_one_uplink_and_no_news_of_the_devices_behind_it), CLAIM(d10_a_lag_gives_a_forger_no_way),
 	};

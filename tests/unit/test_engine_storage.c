@@ -194,6 +194,34 @@ s2_what_nobody_took_is_written_and_told_again_with_its_id(void **state)
 }
 
 /* Killed before the disk was well: the next engine does not know of it, finds it anew, and gives its numbers to nobody else. */
+/* As q2_a_crash_behind_a_move... of test_engine.c: what was told from memory goes to disk with its tables, too. */
+static void
+s2_a_crash_behind_a_move_told_from_memory_is_no_move_back(void **state)
+{
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	lab_later(1000);
+	lab_disk_full(true);
+	lab.fdb[B][0] = (struct seen){ CAMERA, 6, 20 };
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
+	lab_later(1000);
+	lab_disk_full(false);
+	lab_later(10000);
+	lab_crash();
+	lab_start();
+	lab_poll(A);
+	lab_poll(CORE);
+	lab_poll(B);
+	lab_plug(0, CAMERA, B, 6);
+	lab_sweep();
+	lab_later(1000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
+}
+
 static void
 s2_numbers_told_from_memory_are_never_given_twice(void **state)
 {
@@ -682,6 +710,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CLAIM(s2_with_a_full_disk_cameras_are_told_and_so_is_the_disk),
 		CLAIM(s2_what_nobody_took_is_written_and_told_again_with_its_id),
+		CLAIM(s2_a_crash_behind_a_move_told_from_memory_is_no_move_back),
 		CLAIM(s2_numbers_told_from_memory_are_never_given_twice), CLAIM(s2_memory_is_bounded_and_drops_are_counted),
 		CLAIM(s2_places_in_memory_are_bounded),
 		CLAIM(s2_a_story_ends_as_if_the_disk_had_never_failed), CLAIM(s2_one_write_that_fails_loses_nothing),
