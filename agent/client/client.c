@@ -1,6 +1,7 @@
 /* agent/client/client.c: one connection per question; waits at most 70 s between two pieces of an answer. */
 #include "client/client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
@@ -46,6 +47,7 @@ connect_to(const char *path)
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd, rc;
 
+	assert(path != NULL);
 	if (strlen(path) >= sizeof un.sun_path)
 		return -ENAMETOOLONG;
 	memcpy(un.sun_path, path, strlen(path) + 1);

@@ -1,4 +1,5 @@
 /* agent/engine/answer.c: what the engine says when views asks: which question it is, and the orders that take time. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,6 +165,7 @@ polled_one_of_all(struct engine *e, struct sw *sw, struct wall started, struct m
 	for (struct waiting **p = &e->waiting; *p != NULL; p = &(*p)->next) {
 		if ((*p)->left == 0 || (*p)->query.id != sw->awaited || started.us < (*p)->asked_wall.us)
 			continue;
+		assert((*p)->key == 0);
 		sw->awaited = 0;
 		if (--(*p)->left > 0)
 			return;

@@ -444,6 +444,7 @@ ports_name(struct sw *sw, struct buf *texts)
 	buf_fit(texts);
 	sw->texts = (char *)texts->p;
 	at = sw->texts;
+	assert(sw->n_ports == 0 || texts->len >= 2 * sw->n_ports);	/* two texts a port, each with its end */
 	for (size_t i = 0; i < sw->n_ports; i++) {
 		sw->ports[i].name = at;
 		at += strlen(at) + 1;

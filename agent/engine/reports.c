@@ -1,4 +1,5 @@
 /* agent/engine/reports.c: polls come in piece by piece; a whole one is applied, anything else is dropped and asked for again. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +161,7 @@ table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment 
 	struct rowset after = { 0 };
 	int rc;
 
+	assert(in->report.key == sw->key);
 	if (nothing_new(sw, in)) {
 		sw->sequence = in->report.sequence;
 		return 0;

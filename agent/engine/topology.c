@@ -2,6 +2,7 @@
  * concluded together, and says of which neighbours and switches nothing is known. */
 #include "engine/topology.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,7 @@ links_walk(struct sw *const *sorted, size_t n, link_each *each, void *arg)
 			if (!p->uplink)
 				continue;
 			l.pb = link_other_end(sw, p);
+			assert(l.pb == NULL || l.b != NULL);
 			if (!is_mutual(&l) || strcmp(sw->name, l.b->name) < 0)
 				each(arg, &l);
 		}

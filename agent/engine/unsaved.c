@@ -99,6 +99,7 @@ make_room(struct engine *e)
 		else
 			u->events[kept++] = u->events[i];
 	}
+	assert(kept + gone == u->n_events && gone <= u->n_heard);
 	u->n_events = kept;
 	u->n_heard -= gone;
 	e->counters[CNT_EVENTS_DROPPED] += gone;
@@ -193,6 +194,7 @@ unsaved_row_done(struct engine *e, uint64_t row)
 		u->n_heard++;			/* it is owed to the log */
 		return;
 	}
+	assert(u->n_events > 0 && x < u->events + u->n_events);
 	u->n_events--;
 	memmove(x, x + 1, (size_t)(u->events + u->n_events - x) * sizeof *x);
 }
@@ -274,6 +276,7 @@ debt_write(struct engine *e, bool tables)
 {
 	int rc = store_begin(e->store);
 
+	assert(!e->unsaved.writing);
 	e->unsaved.writing = true;
 	if (rc == 0 && (rc = small_things_write(e)) == 0 && (rc = rows_write(e)) == 0 && (!tables || (rc = tables_write(e)) == 0))
 		rc = store_commit(e->store);
@@ -312,6 +315,7 @@ storage_failed(struct engine *e, int rc, struct moment now)
 {
 	struct unsaved *u = &e->unsaved;
 
+	assert(rc < 0);
 	e->counters[CNT_STORE_FAILURES]++;
 	if (e->storage != STORAGE_FAILED && (rc == -ENOMEM || rc == -ERANGE))
 		return;				/* a limit of ours, not the disk: that one piece of work is tried again */

@@ -1,5 +1,6 @@
 /* agent/engine/work.c: what has to be looked at again after something changed, and in which order: first the ports, then the
  * devices. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,6 +209,7 @@ static void
 polled_judge(struct engine *e, struct moment now)
 {
 	for (struct sw *sw; (sw = e->polled_owed) != NULL;) {
+		assert(sw->polled_owed);
 		e->polled_owed = sw->next_owed;
 		sw->polled_owed = false;
 		detect_polled(e, sw, sw->polled_complete, now);

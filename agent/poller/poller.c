@@ -320,6 +320,7 @@ static void
 start_cb(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what, (void)arg;
+	assert(poller.starting);
 	poller.starting = false;
 	if (poller.engine != NULL && !chan_busy(poller.engine))
 		start_queued(LANE_LIVE);
@@ -378,6 +379,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 static void
 sw_soon(struct sw *w, bool ordered)
 {
+	assert(w->place != SW_RUNS || w->poll != NULL);
 	if (w->place == SW_RUNS) {
 		w->again = true;
 		return;

@@ -1,6 +1,7 @@
 /* agent/poller/report.c: rows into rowsets, differences into messages of at most 60 KiB. */
 #include "poller/report.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -79,6 +80,7 @@ report_put(struct chan *c, const struct msg_report *m, const struct rowset *befo
 	struct part p = { .c = c, .key = m->key };
 	struct buf b = { 0 };
 
+	assert(before != NULL && after != NULL);
 	msg_report_encode(&b, m);
 	p.rc = chan_put(c, MSG_REPORT_BEGIN, &b);
 	if (m->snapshot || before != after) {

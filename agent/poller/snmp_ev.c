@@ -182,6 +182,7 @@ out_next(struct snmp_peer *p)
 static void
 out_put(struct snmp *s, struct out *o, uint8_t *octets, size_t n)
 {
+	assert(s->n_out < OUT_MAX && octets >= o->octets && octets + n <= o->octets + OUT_OCTETS);
 	o->vec = (struct iovec){ octets, n };
 	s->n_out++;
 }
@@ -878,6 +879,7 @@ hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n, co
 static void
 take_answer(struct ask *a, const struct message_look *l)
 {
+	assert(a->flying && !a->ready && a->serial != 0 && a->peer->session == NULL);
 	a->serial = 0;
 	a->outcome = ASK_ANSWERED;
 	a->errstat = l->error;
@@ -1288,6 +1290,7 @@ snmp_peer_free(struct snmp_peer *p)
 	if (p == NULL)
 		return;
 	s = p->s;
+	assert(s->in_flight >= p->in_flight && s->peers[p->to.ip.family == 6] > 0);
 	s->in_flight -= p->in_flight;
 	s->peers[p->to.ip.family == 6]--;
 	p->closing = true;		/* the library tells of open requests */

@@ -1,6 +1,7 @@
 /* agent/poller/snmp_message.c: see snmp_message.h. Nothing here trusts a length: each is held against what is left. */
 #include "poller/snmp_message.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { TAG_INTEGER = 0x02, TAG_OCTETS = 0x04, TAG_NULL = 0x05, TAG_OID = 0x06, TAG_SEQUENCE = 0x30 };
@@ -90,6 +91,8 @@ message_write(const struct message_question *q, uint8_t *buf, size_t size)
 	struct writer w = { buf, buf + size, false };
 	const uint8_t *end = w.p;
 
+	assert(q->community != NULL && q->id > 0 && (q->version == MESSAGE_V1 || q->version == MESSAGE_V2C));
+	assert(q->pdu == PDU_GET || q->pdu == PDU_GETNEXT || (q->pdu == PDU_GETBULK && q->version == MESSAGE_V2C));	/* P9: there is no SET */
 	for (size_t i = q->n; i-- > 0 && !w.full;) {
 		const uint8_t *varbind = w.p;
 
@@ -332,6 +335,7 @@ message_next(struct message_reader *r, struct varbind *out)
 	uint8_t tag;
 	size_t n, n_value;
 
+	assert(r->p <= r->end);
 	*out = (struct varbind){ 0 };
 	if (!head(&r->p, r->end, &tag, &n) || !head(&r->p, r->end, &tag, &n))
 		return false;			/* the end: the list is whole */

@@ -2,8 +2,9 @@
 """Q2: kill -9 of each process at random moments, under a stream of plug-ins, moves and unplugs: no notification is lost, none is
 false or of a wrong place, what comes twice is the same twice, sequences are unique within their epoch, and the database is whole (S1).
 
-CAMTRAPD_SEED=N replays the actions and, as far as the clock lets it, who is killed; CAMTRAPD_KILLS=N sets how often. A role that ends more than five times in a
-minute is restarted more and more slowly; that is meant, so none is killed more often, and a killed daemon begins to count anew."""
+CAMTRAPD_SEED=N replays the actions and, as far as the clock lets it, who is killed; CAMTRAPD_KILLS=N sets how often. A role that
+ends more than five times in a minute is restarted more and more slowly; that is meant, so none is killed more often, and a killed
+daemon begins to count anew."""
 import collections
 import os
 import random
