@@ -476,7 +476,6 @@ finding_update(struct engine *e, struct finding *f, struct detection *d, struct 
 		f->seen_at = now.wall;
 		f->shown = now.mono;
 		f->asks = f->absent_polls = 0;
-		f->nowhere = false;
 		d->presence = presence_at(e, &d->location);
 		d->severity = severity_of(e, d);
 		tell(e, f, d, EVENT_DEVICE_MOVED, now);
@@ -570,20 +569,6 @@ absent_set(struct finding *f, bool absent)
 	f->d.absent = absent;
 }
 
-/* It left, and only uplinks show it. What they lead to may just not have been read again: like a first place, the next one is worth
- * waiting for. */
-static bool
-is_nowhere_for_long(struct engine *e, struct finding *f, struct moment now)
-{
-	if (!f->nowhere) {
-		f->nowhere = true;
-		f->nowhere_from = now.mono;
-		f->asks = 0;
-		ask_behind(e, f);
-	}
-	return mono_since(f->nowhere_from, now.mono) >= HOLD_MS;
-}
-
 /* The switch of a finding was read completely. Absent: two such polls without it, and its ageing time past. */
 static void
 absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment now)
@@ -595,7 +580,6 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 		return;				/* the last: its switch is not configured, nobody looks there */
 	if (is_shown(e, f, sw)) {
 		absent_set(f, false);
-		f->nowhere = false;
 		f->absent_polls = 0;
 		f->shown = now.mono;
 		f->d.last_seen = now.wall;
@@ -614,8 +598,7 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 		f->gone_since = e->since;
 		d.severity = SEVERITY_INFO;
 		tell(e, f, &d, EVENT_DEVICE_GONE, now);
-	} else if (!is_placed(&d.location) && is_nowhere_for_long(e, f, now)) {
-		f->nowhere = false;
+	} else if (!is_placed(&d.location)) {
 		/* Alive somewhere that we cannot see into: what is not known must not be said. */
 		f->absent_polls = f->asks = 0;
 		site_set(e, &d);

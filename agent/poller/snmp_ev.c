@@ -37,7 +37,6 @@
 #define OUT_OCTETS 8192			/* more than the largest question takes */
 #define PAUSE_MS 2
 #define PAUSE_FROM 4			/* questions in flight */
-#define PAUSE_SHORT_FROM 32		/* half the pause: enough come in that */
 #define HEAP_KEPT (8 << 20)		/* what is free at its end is given back from this on */
 #define LIBRARY_LATE_MS 1000		/* past its time-out the library is not asked any more */
 
@@ -984,7 +983,7 @@ receive_some(struct snmp *s, int family)
 static void
 pause_set(struct snmp *s, bool more)
 {
-	const struct timeval tv = { 0, more ? 0 : s->in_flight < PAUSE_SHORT_FROM ? PAUSE_MS * 1000 : PAUSE_MS * 500 };
+	const struct timeval tv = { 0, more ? 0 : PAUSE_MS * 1000 };
 	bool want = s->in_flight >= PAUSE_FROM && event_add(s->pause, &tv) == 0;
 
 	for (int i = 0; i < 2 && want != s->paused; i++)
