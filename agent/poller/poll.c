@@ -197,6 +197,7 @@ close_done(void *arg, enum snmp_result r)
 		p->error[0] = '\0';
 		because(p, "sysUpTime", "went back during the poll: the switch has restarted");
 		tables_distrust(p->tables);	/* what is missing may only be not learned again */
+		tables_restarted_set(p->tables);
 		p->partial = true;
 	} else if (p->has_uptime && !p->seen_uptime) {
 		because(p, "sysUpTime at the end", snmp_result_text(r));

@@ -18,7 +18,7 @@
 #include "poller/report.h"
 #include "proc/child.h"
 
-enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000 };
+enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000, REFUSED_MAX = 2 };
 
 enum lane { LANE_LIVE, LANE_NEW, LANE_SILENT, LANE_N };
 /* The slots of each lane, and how many polls start at once: neither the switches nor we get all of them. A poll of a live switch
@@ -40,7 +40,8 @@ struct sw {
 	struct msg_report	 head;		/* of the last report */
 	struct mono		 began;
 	bool			 reported, known, again, keep, ping, dead;
-	uint32_t		 pings;
+	uint32_t		 pings, rows_uptime_cs;	/* sysUpTime of the poll that `last` is of */
+	unsigned		 refused;	/* polls in a row (numbers_may_differ()) */
 };
 TAILQ_HEAD(line, sw);
 
@@ -222,6 +223,16 @@ expect(struct sw *w, const struct tables *t)
 	poll_expect(w->poll, tables_complete(t) == ROW_ALL ? tables_sum(t) : 0);
 }
 
+/* After a restart the same port may have another ifIndex: rows of both numberings beside each other would name wrong ports (P6). So
+ * nothing is taken of a poll during which the switch restarted, nor, after one, of a poll that did not read ports and stations whole. */
+static bool
+numbers_may_differ(const struct sw *w, const struct tables *t)
+{
+	const unsigned needed = ROW_BIT(ROW_FDB) | ROW_BIT(ROW_IFACE);
+
+	return tables_restarted(t) || (tables_uptime_cs(t) < w->rows_uptime_cs && (tables_complete(t) & needed) != needed);
+}
+
 /* false: out of memory; what was known stays, and nothing of it is newly confirmed. */
 static bool
 rows_take(struct sw *w, const struct tables *t)
@@ -230,6 +241,13 @@ rows_take(struct sw *w, const struct tables *t)
 	struct row_ref row;
 	size_t at = 0;
 
+	if (w->reported && w->refused < REFUSED_MAX && numbers_may_differ(w, t)) {
+		w->head.complete = 0;
+		w->head.state = SWITCH_INCOMPLETE;
+		w->again = w->refused++ == 0;
+		return false;
+	}
+	w->refused = 0;
 	if (report_rows(t, &w->last, &now) < 0) {
 		w->head.complete = 0;
 		w->head.state = SWITCH_INCOMPLETE;
@@ -241,6 +259,7 @@ rows_take(struct sw *w, const struct tables *t)
 	report(w, &now);
 	rowset_free(&w->last);
 	w->last = now;
+	w->rows_uptime_cs = tables_uptime_cs(t);
 	expect(w, t);
 	return true;
 }

@@ -713,6 +713,18 @@ tables_rows(const struct tables *t, size_t *n)
 }
 
 void
+tables_restarted_set(struct tables *t)
+{
+	t->restarted = true;
+}
+
+bool
+tables_restarted(const struct tables *t)
+{
+	return t->restarted;
+}
+
+void
 tables_distrust(struct tables *t)
 {
 	t->distrusted = true;

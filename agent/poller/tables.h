@@ -78,6 +78,10 @@ int		 tables_join(struct tables *t);
 /* The switch restarted in between: every kind is incomplete, so that nothing is taken as gone. */
 void		 tables_distrust(struct tables *t);
 
+/* The switch restarted in between, for certain: what came before and after may number the same port differently. */
+void		 tables_restarted_set(struct tables *t);
+bool		 tables_restarted(const struct tables *t);
+
 /* After tables_join(). Borrowed. */
 const struct row *tables_rows(const struct tables *t, size_t *n);
 unsigned	 tables_complete(const struct tables *t);	/* ROW_BIT()s */

@@ -43,7 +43,7 @@ struct note { const char *kind, *text; uint32_t count; };
 struct tables {
 	uint32_t	 max_rows;
 	unsigned	 complete;
-	bool		 distrusted;
+	bool		 distrusted, restarted;
 	bool		 joined, no_memory, full;	/* full: over TABLES_BYTES_MAX */
 	size_t		 bytes;				/* of the arrays of objects and rows, and of the octets of rows */
 	/* objects */
