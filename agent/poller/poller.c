@@ -230,7 +230,8 @@ numbers_may_differ(const struct sw *w, const struct tables *t)
 {
 	const unsigned needed = ROW_BIT(ROW_FDB) | ROW_BIT(ROW_IFACE);
 
-	return tables_restarted(t) || (tables_uptime_cs(t) < w->rows_uptime_cs && (tables_complete(t) & needed) != needed);
+	return tables_restarted(t) ||
+	    (tables_uptime_cs(t) != 0 && tables_uptime_cs(t) < w->rows_uptime_cs && (tables_complete(t) & needed) != needed);
 }
 
 /* false: out of memory; what was known stays, and nothing of it is newly confirmed. */
@@ -241,7 +242,7 @@ rows_take(struct sw *w, const struct tables *t)
 	struct row_ref row;
 	size_t at = 0;
 
-	if (w->reported && w->refused < REFUSED_MAX && numbers_may_differ(w, t)) {
+	if (w->refused < REFUSED_MAX && numbers_may_differ(w, t)) {
 		w->head.complete = 0;
 		w->head.state = SWITCH_INCOMPLETE;
 		w->again = w->refused++ == 0;
@@ -295,6 +296,8 @@ poll_done(void *arg, const struct poll_result *r)
 	w->pings = ping ? w->pings + 1 : 0;
 	head_set(w, r, ping);
 	w->known = true;
+	if (r->same)
+		w->rows_uptime_cs = tables_uptime_cs(r->tables);
 	if (r->tables == NULL || r->same || !rows_take(w, r->tables))
 		report(w, &w->last);
 	tables_free(r->tables);

@@ -27,6 +27,7 @@
 
 #define BATCH 16
 #define BATCHES_PER_TURN 4
+#define TURN_MAX (BATCH * BATCHES_PER_TURN)
 #define DATAGRAM 65536
 #define BUCKETS 4096			/* power of two */
 #define TRIES 3
@@ -964,27 +965,29 @@ receive(struct snmp *s, int family)
 	return n;
 }
 
-/* false: there are no more. */
-static bool
+/* How many were read; as many as a turn takes: there may be more. */
+static int
 receive_some(struct snmp *s, int family)
 {
-	int i;
+	int all = 0, n = BATCH;
 
 	s->gathering = true;
-	for (i = 0; i < BATCHES_PER_TURN && receive(s, family) == BATCH; i++)
-		;
+	for (int i = 0; i < BATCHES_PER_TURN && n == BATCH; i++) {
+		n = receive(s, family);
+		all += n > 0 ? n : 0;
+	}
 	s->gathering = false;
 	out_flush(s);
-	return i == BATCHES_PER_TURN;
+	return all;
 }
 
 /* With several questions in flight their answers are waited for together, a little: to wake up for each one costs more than to read
- * it. The sockets are then not among what wakes us. */
+ * it. The sockets are then not among what wakes us; they are again once nothing came in a pause, as when those asked are dead. */
 static void
-pause_set(struct snmp *s, bool more)
+pause_set(struct snmp *s, int got)
 {
-	const struct timeval tv = { 0, more ? 0 : PAUSE_MS * 1000 };
-	bool want = s->in_flight >= PAUSE_FROM && event_add(s->pause, &tv) == 0;
+	const struct timeval tv = { 0, got >= TURN_MAX ? 0 : PAUSE_MS * 1000 };
+	bool want = got > 0 && s->in_flight >= PAUSE_FROM && event_add(s->pause, &tv) == 0;
 
 	for (int i = 0; i < 2 && want != s->paused; i++)
 		if (s->readable[i] != NULL && (want ? event_del(s->readable[i]) : event_add(s->readable[i], NULL)) < 0)
@@ -1005,13 +1008,13 @@ static void
 pause_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct snmp *s = arg;
-	bool more = false;
+	int got = 0;
 
 	(void)fd, (void)what;
 	for (int i = 0; i < 2; i++)
 		if (s->peers[i] > 0)
-			more = receive_some(s, i) || more;
-	pause_set(s, more);
+			got += receive_some(s, i);
+	pause_set(s, got);
 }
 
 /* ---- life */

@@ -196,8 +196,13 @@ credential_set(struct conf_credential *c, enum snmp_version version, char name[s
 	c->version = version;
 	if (version != SNMP_V3)
 		return;
-	c->user = strtok(c->community, ":");
-	c->auth_secret = c->priv_secret = strtok(NULL, ":");
+	c->user = c->community;
+	if ((c->auth_secret = strchr(c->community, ':')) == NULL) {
+		fprintf(stderr, "poll_peer: -c wants USER:SECRET for v3\n");
+		exit(2);
+	}
+	*c->auth_secret++ = '\0';
+	c->priv_secret = c->auth_secret;
 	c->auth = AUTH_SHA256;
 	c->priv = PRIV_AES128;
 }
