@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "../sim/number.h"
 #include "poller/tables.h"
 
 enum { COLUMNS = 8, BATCH = 64, OCTETS = 4096, VARBINDS_FIRST = 20, VARBINDS_MOST = 40, GOOD = 8, STEPS_MAX = 64 };
@@ -381,19 +382,24 @@ options_read(int argc, char **argv)
 {
 	static const struct option options[] = { { "first", 1, NULL, 'f' }, { "port", 1, NULL, 'p' }, { "switches", 1, NULL, 'n' },
 		{ "community", 1, NULL, 'c' }, { "flight", 1, NULL, 'i' }, { "sweeps", 1, NULL, 's' }, { NULL, 0, NULL, 0 } };
+	bool ok = true;
 	int c;
 
 	inet_pton(AF_INET, "127.10.0.1", &opt.first);
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while (ok && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'f': c = inet_pton(AF_INET, optarg, &opt.first); break;
-		case 'p': opt.port = atoi(optarg); break;
-		case 'n': opt.switches = atoi(optarg); break;
+		case 'f': ok = inet_pton(AF_INET, optarg, &opt.first) == 1; break;
+		case 'p': ok = number_read(optarg, 1, 65535, &opt.port); break;
+		case 'n': ok = number_read(optarg, 1, 10000, &opt.switches); break;
 		case 'c': opt.community = optarg; break;
-		case 'i': opt.flight = atoi(optarg); break;
-		case 's': opt.sweeps = atoi(optarg); break;
-		default: exit(2);
+		case 'i': ok = number_read(optarg, 1, 10000, &opt.flight); break;
+		case 's': ok = number_read(optarg, 1, 1000, &opt.sweeps); break;
+		default: ok = false;
 		}
+	}
+	if (!ok) {
+		fprintf(stderr, "usage: bare [--first ADDRESS] [--port P] [--switches N] [--community C] [--flight N] [--sweeps N]\n");
+		exit(2);
 	}
 }
 

@@ -13,6 +13,7 @@
 
 #include "control.h"
 #include "network.h"
+#include "number.h"
 #include "recording.h"
 #include "signals.h"
 #include "wire.h"
@@ -104,10 +105,8 @@ static bool
 option_set(const char *name, const char *value)
 {
 	for (size_t i = 0; i < N_NUMBERS; i++)
-		if (strcmp(name, numbers[i].name) == 0) {
-			*numbers[i].at = atoi(value);
-			return *numbers[i].at >= numbers[i].min && *numbers[i].at <= numbers[i].max;
-		}
+		if (strcmp(name, numbers[i].name) == 0)
+			return number_read(value, numbers[i].min, numbers[i].max, numbers[i].at);
 	for (size_t i = 0; i < N_TEXTS; i++)
 		if (strcmp(name, texts[i].name) == 0) {
 			*texts[i].at = value;

@@ -15,6 +15,7 @@
 
 #include "ber.h"
 #include "network.h"
+#include "number.h"
 #include "signals.h"
 #include "wire.h"
 
@@ -50,8 +51,7 @@ static bool
 port_read(const char *sw, const char *port, int *s, int *p)
 {
 	*s = switch_named(sw);
-	*p = atoi(port);
-	return *s != NONE && *p >= 1 && *p <= network.sw[*s].ports;
+	return *s != NONE && number_read(port, 1, network.sw[*s].ports, p);
 }
 
 static int64_t
@@ -78,10 +78,8 @@ option_read(struct station *t, int n, char **w)
 {
 	struct in_addr a;
 
-	if (n >= 2 && strcmp(w[0], "vlan") == 0) {
-		t->vlan = atoi(w[1]);
-		return 2;
-	}
+	if (n >= 2 && strcmp(w[0], "vlan") == 0)
+		return number_read(w[1], 1, 4094, &t->vlan) ? 2 : 0;
 	if (n >= 3 && strcmp(w[0], "lldp") == 0) {
 		station_said(t, w[1], w[2]);
 		return 3;
@@ -231,12 +229,13 @@ static const char *
 do_trouble(int n, char **w, FILE *out)
 {
 	const char *said = "error no such switch";
+	int v;
 
 	(void)n, (void)out;
+	if (!number_read(w[2], 0, w[0][0] == 'l' ? 100 : 100000, &v))
+		return "error not a number, or too large";
 	EACH_NAMED(s, w[1]) {
-		int *v = w[0][0] == 'l' ? &network.sw[s].loss : w[0][0] == 'd' ? &network.sw[s].delay : &network.sw[s].truncate;
-
-		*v = atoi(w[2]);
+		*(w[0][0] == 'l' ? &network.sw[s].loss : w[0][0] == 'd' ? &network.sw[s].delay : &network.sw[s].truncate) = v;
 		said = "ok";
 	}
 	return said;
