@@ -166,7 +166,7 @@ run_doctor(struct ctl *c, int argc, char **argv)
 	if (argc > 1)
 		return wrong("too many arguments");
 	found = socket_find(c) == EXIT_DONE;
-	return cmd_doctor(found ? c->socket_path : NULL, "where it listens is not known from the configuration",
+	return cmd_doctor(found ? c->socket_path : NULL, "where it listens is not known",
 	    c->conf_path != NULL ? c->conf_path : CONF_DEFAULT, c->conf_path != NULL, c->format);
 }
 

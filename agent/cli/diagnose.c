@@ -160,11 +160,27 @@ judge_in_its_place(struct troubles *t, const struct anamnesis *a)
 
 /* ---- the document */
 
+/* How it went with the daemon. */
+static const struct heard { int asked; const char *word; enum trouble trouble; } heard[] = {
+	{ EXIT_NO_DAEMON, "silent", TROUBLE_DAEMON_SILENT }, { EXIT_REFUSED, "refused", TROUBLE_ASKING_REFUSED },
+	{ EXIT_PARTIAL, "unheard", TROUBLE_DAEMON_UNHEARD }	/* not asked, or no whole answer: all others */
+};
+
+static const struct heard *
+heard_of(const struct anamnesis *a)
+{
+	size_t i = 0;
+
+	while (i + 1 < nitems(heard) && heard[i].asked != a->asked)
+		i++;
+	return &heard[i];
+}
+
 static void
 judge_daemon(struct troubles *t, const struct anamnesis *a)
 {
 	if (a->engine == NULL)
-		trouble_add(t, a->asked == EXIT_REFUSED ? TROUBLE_ASKING_REFUSED : TROUBLE_DAEMON_SILENT, (struct trouble_at){ 0 },
+		trouble_add(t, heard_of(a)->trouble, (struct trouble_at){ 0 },
 		    "the daemon was not heard, so only the configuration was judged: %s", a->why);
 }
 
@@ -199,8 +215,8 @@ diagnose(const struct anamnesis *a)
 		if (a->engine == NULL)
 			judge_in_its_place(&t, a);
 	}
-	doc = json_pack("{s:i, s:s, s:s, s:o, s:I}", "version", 1, "daemon", a->engine != NULL ? "answers" : a->asked == EXIT_REFUSED ? "refused" :
-	    "silent", "configuration", mistakes ? "mistakes" : a->conf != NULL ? "checked" : "unread", "findings",
+	doc = json_pack("{s:i, s:s, s:s, s:o, s:I}", "version", 1, "daemon", a->engine != NULL ? "answers" : heard_of(a)->word,
+	    "configuration", mistakes ? "mistakes" : a->conf != NULL ? "checked" : "unread", "findings",
 	    sorted_by_grade(t.list, json_object_get(a->engine, "findings")), "omitted",
 	    (json_int_t)t.omitted + json_integer_value(json_object_get(a->engine, "omitted")));
 	json_decref(t.list);

@@ -90,7 +90,7 @@ tell(const json_t *doc, int asked, enum format format)
 int
 cmd_doctor(const char *socket, const char *why, const char *conf_path, bool said, enum format format)
 {
-	struct anamnesis a = { .conf_path = conf_path, .asked = EXIT_REFUSED, .why = why };
+	struct anamnesis a = { .conf_path = conf_path, .asked = EXIT_PARTIAL, .why = why };
 	char answer[WHY_MAX];
 	struct lines mistakes = { 0 };
 	json_t *engine = NULL, *doc;

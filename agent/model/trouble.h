@@ -11,6 +11,7 @@ enum grade { GRADE_ERROR = 1, GRADE_WARNING, GRADE_HINT };
 
 #define TROUBLES(X)									\
 	X(DAEMON_SILENT, ERROR, "daemon-silent", "start it and read its log: until it runs nothing is polled and nobody is told")	\
+	X(DAEMON_UNHEARD, ERROR, "daemon-unheard", "the text says why; -s SOCKET says where it listens")			\
 	X(ASKING_REFUSED, WARNING, "asking-refused", "ask as root or as a member of the daemon's group")				\
 	X(RELOAD_REFUSED, ERROR, "reload-refused", "correct the configuration and reload: the daemon goes on with the one before")	\
 	X(PROCESS_FAILING, ERROR, "process-failing", "read the daemon's log for why this process ends")				\

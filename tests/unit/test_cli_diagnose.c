@@ -92,6 +92,15 @@ without_the_daemon_the_configuration_is_judged_and_that_is_said(void **state)
 	assert_int_equal(diagnosis_status(doc, EXIT_REFUSED), EXIT_REFUSED);
 	assert_int_equal(diagnosis_status(doc, EXIT_USAGE), EXIT_PARTIAL);
 	json_decref(doc);
+	a.asked = EXIT_PARTIAL;		/* not asked, or half an answer: that it does not run is not known */
+	doc = diagnose(&a);
+	assert_string_equal(code_of(doc, 0), "daemon-unheard");
+	assert_string_equal(json_string_value(json_object_get(doc, "daemon")), "unheard");
+	json_decref(doc);
+	a.asked = EXIT_REFUSED;
+	doc = diagnose(&a);
+	assert_string_equal(json_string_value(json_object_get(doc, "daemon")), "refused");
+	json_decref(doc);
 }
 
 static void
