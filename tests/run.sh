@@ -14,6 +14,7 @@ case "${1:-}" in
 esac
 . packaging/deps.sh
 need_packages "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+[ "$labels" = ci ] || need_packages "${NOC_PACKAGES[@]}"
 export PATH="$PATH:/usr/sbin:/sbin"
 werror=OFF
 [ "${CI:-}" = true ] && werror=ON

@@ -159,9 +159,7 @@ judge_present(struct judge *j)
 static const char *
 came_at(struct judge *j, const json_t *d)
 {
-	if (is(j, d, "origin", "new"))
-		return text_at(j, d, "firstSeen");
-	return is(j, d, "origin", "returned") ? text_at(j, d, "atPlaceSince") : NULL;
+	return is(j, d, "origin", "new") || is(j, d, "origin", "returned") ? text_at(j, d, "arrivedAt") : NULL;
 }
 
 /* One whose time is not known or later than now (the clock was set back) counts as new. */

@@ -307,7 +307,7 @@ finding_new(struct engine *e, struct detection *d, struct moment now)
 
 	d->presence = PRESENCE_PRESENT;
 	d->handling = HANDLING_OPEN;
-	d->first_seen = d->last_seen = d->since = now.wall;
+	d->first_seen = d->last_seen = d->since = d->arrived = now.wall;
 	if (is_brought_up_by_policy(e, d->mac))
 		d->origin = ORIGIN_POLICY;
 	address_known(&e->net, d->mac, &d->ip);
@@ -433,7 +433,7 @@ finding_returned(struct engine *e, struct finding *f, struct detection *d, struc
 	d->presence = presence_at(e, &d->location);
 	d->origin = ORIGIN_RETURNED;
 	d->gone_at = (struct wall){ 0 };
-	d->last_seen = d->since = now.wall;
+	d->last_seen = d->since = d->arrived = now.wall;
 	d->severity = severity_of(e, d);
 	f->shown = now.mono;
 	f->absent_polls = 0;

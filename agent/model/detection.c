@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define DETECTION_VERSION 2
+#define DETECTION_VERSION 3
+#define DETECTION_BEFORE_ARRIVED 2	/* is read all the same */
 #define EVENT_VERSION 1
 
 static void
@@ -119,6 +120,7 @@ detection_encode(struct buf *b, const struct detection *d)
 	put_u8(b, d->absent);
 	wall_put(b, d->gone_at);
 	wall_put(b, d->since);
+	wall_put(b, d->arrived);
 	put_u8(b, d->n_evidence);
 	for (size_t i = 0; i < d->n_evidence; i++) {
 		put_text(b, d->evidence[i].source);
@@ -138,8 +140,10 @@ detection_encode(struct buf *b, const struct detection *d)
 int
 detection_decode(struct msg_in *m, struct detection *d)
 {
+	uint8_t version = get_u8(m);
+
 	memset(d, 0, sizeof *d);
-	if (get_u8(m) != DETECTION_VERSION)
+	if (version != DETECTION_VERSION && version != DETECTION_BEFORE_ARRIVED)
 		m->bad = true;
 	d->id = get_u32(m);
 	get_bytes(m, d->mac.b, sizeof d->mac.b);
@@ -158,6 +162,7 @@ detection_decode(struct msg_in *m, struct detection *d)
 	d->absent = get_u8(m) != 0;
 	d->gone_at = wall_get(m);
 	d->since = wall_get(m);
+	d->arrived = version == DETECTION_BEFORE_ARRIVED ? d->since : wall_get(m);
 	d->n_evidence = enum_get(m, EVIDENCE_MAX);
 	if (m->bad)
 		d->n_evidence = 0;

@@ -51,7 +51,8 @@ struct detection {
 	struct ip	ip;		/* family 0: not known */
 	struct wall	first_seen, last_seen, gone_at;
 	bool		absent;		/* the last complete poll of the switch of its place did not show it; else that poll is last_seen */
-	struct wall	since;		/* at this place */
+	struct wall	since;		/* at this place; of one that is gone: when it left */
+	struct wall	arrived;	/* plugged in at last: when it was found first, or came back */
 	struct evidence	evidence[EVIDENCE_MAX];
 	uint8_t		n_evidence;
 	char		maker_reason[128];	/* verdict_of_maker.reason */

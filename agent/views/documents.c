@@ -203,7 +203,7 @@ device_json(const struct detection *d)
 	json_object_set_new(o, "ip", ip_json(&d->ip));
 	json_object_set_new(o, "firstSeen", time_json(d->first_seen));
 	json_object_set_new(o, "lastSeen", time_json(d->last_seen));
-	json_object_set_new(o, "atPlaceSince", time_json(d->since));
+	json_object_set_new(o, "arrivedAt", time_json(d->arrived));
 	json_object_set_new(o, "waiver", waiver_json(d));
 	json_object_set_new(o, "makerReason", text_or_null(d->maker_reason));
 	json_object_set_new(o, "conflict", json_boolean(d->conflict));

@@ -17,6 +17,10 @@ def told(e):
     return e['switchName'], e['ifIndex'], e['portName'], e['vlanId']
 
 
+def device(lab, mac):
+    return next(d for d in lab.devices() if d['mac'] == mac)
+
+
 def d10_forged_neighbour(lab, noc):
     """A camera that says by LLDP that it is the switch at the other end of the true uplink keeps its port, and is a conflict."""
     parent = lab.ctl('switches', 'acc-030')['switches'][0]['uplinks'][0]['reason'].removeprefix('towards ')
@@ -71,15 +75,19 @@ def main():
         moved = lab.wait(lambda: noc.events('deviceMoved'), 40, 'the move is not told')
         t = lab.truth()['44:19:b6:aa:00:01']
         same('where it moved', told(moved[0]), (t['switch'], t['ifIndex'], t['port'], t['vlan']))
+        arrived = device(lab, '44:19:b6:aa:00:01')['arrivedAt']
+        same('a move is no arrival', arrived, device(lab, '44:19:b6:aa:00:01')['firstSeen'])
 
         lab.do('unplug 44:19:b6:aa:00:01')
         gone = lab.wait(lambda: noc.events('deviceGone'), 60, 'that it went is not told')
         same('what went', (gone[0]['deviceMac'], gone[0]['presence']), ('44:19:b6:aa:00:01', 3))
+        same('and it did not arrive by that', device(lab, '44:19:b6:aa:00:01')['arrivedAt'], arrived)
 
         lab.do('plug acc-020 11 44:19:b6:aa:00:01 vlan 20')
         back = lab.wait(lambda: noc.events('deviceReturned'), 30, 'that it returned is not told')
         same('what returned, and its detection', (back[0]['deviceMac'], back[0]['detectionId']),
              ('44:19:b6:aa:00:01', new[0]['detectionId']))
+        same('to return is to arrive', device(lab, '44:19:b6:aa:00:01')['arrivedAt'] > arrived, True)
         same('each said once', [len(noc.events(x)) for x in ('deviceMoved', 'deviceGone', 'deviceReturned')], [1, 1, 1])
 
         want = {m: (t['switch'], t['ifIndex'], t['port']) for m, t in lab.truth().items()}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from lab import Lab, Trapd, same
+from lab import Lab, Trapd, same, skip
 
 CAMERA = '44:19:b6:dd:00:%02x'
 
@@ -116,10 +116,7 @@ def main():
         lab.configure(text + 'switch_defaults = { poll_interval = "2s"; };\n', [lab.receiver(r) for r in receivers])
         enter = small_disk(lab, folder)
         if enter is None:
-            if os.geteuid() == 0 and os.environ.get('CI') == 'true':
-                sys.exit('no mount namespace, as root in CI')
-            print('SKIPPED: no mount namespace of our own is allowed here')
-            sys.exit(77)
+            skip('no mount namespace of our own is allowed here')
 
         def start():
             lab.start('camtrapd', [*enter, lab.tool('camtrapd'), '-c', lab.conf, '-f'])

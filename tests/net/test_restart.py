@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """P6: a switch that restarts in the middle of a poll numbers its ports anew (each has the number of its neighbour before): no camera on
 it is said to have moved, and each is on its port when the switch was read again."""
+import json
 import os
 import random
 import subprocess
@@ -27,6 +28,10 @@ def read_since(lab, name, wall):
     return s['state'] == 'ok' and s['lastComplete'] and s['lastComplete'] > time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(wall + 2))
 
 
+def questions(lab):
+    return json.loads(lab.do('counters')[0])['requests']
+
+
 def main():
     draw = random.Random(SEED)
     with Lab(sys.argv[1]) as lab:
@@ -42,7 +47,9 @@ def main():
         for n in range(ROUNDS):
             ordered = subprocess.Popen([lab.tool('camtrapctl'), '-c', lab.conf, 'poll', 'acc-001'], stdout=subprocess.DEVNULL,
                                        stderr=subprocess.DEVNULL)
-            time.sleep(draw.uniform(0.2, 1.5))
+            asked = questions(lab)
+            lab.wait(lambda: questions(lab) > asked + 3, 30, 'the poll that was ordered does not begin')
+            time.sleep(draw.uniform(0, 1.2))
             lab.do('reboot acc-001')
             rebooted = time.time()
             ordered.wait(70)

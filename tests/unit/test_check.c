@@ -134,7 +134,7 @@ device(int id, const char *vendor, const char *port)
 {
 	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:s, s:s, s:{s:s, s:s, s:s, s:n}}", "id", id, "mac", "44:19:b6:01:02:03",
 	    "vendor", vendor, "presence", "present", "handling", "open", "origin", "new", "severity", "critical", "site", "hq", "ip", "firstSeen",
-	    "2026-11-24T11:00:00.000Z", "atPlaceSince", "2026-11-24T11:00:00.000Z", "location", "verdict", "access", "switch", "acc-1", "port", port,
+	    "2026-11-24T11:00:00.000Z", "arrivedAt", "2026-11-24T11:00:00.000Z", "location", "verdict", "access", "switch", "acc-1", "port", port,
 	    "alias");
 }
 
@@ -266,9 +266,9 @@ static const struct { const char *mode, *asked, *status, *devices, *switches; in
 	{ "new", "", "", "devices.0.handling=\"acknowledged\" devices.1.origin=\"existing\"", "", 0, "new=0" },
 	{ "new", "", "", "devices.0.handling=\"waived\" devices.1.origin=\"policy\"", "", 0, "new=0" },
 	{ "new", "", "", "devices.0.presence=\"gone\"", "", 2, "new=2;;0;0 gone=1" },
-	{ "new", "since=30m", "", "devices.0.origin=\"returned\" devices.0.atPlaceSince=\"2026-11-24T11:40:00.000Z\"", "", 2, "1 new restricted device" },
-	{ "new", "", "", "devices.0.origin=\"returned\" devices.0.atPlaceSince=\"2026-11-20T11:40:00.000Z\" devices.1.firstSeen=\"2026-11-20T11:40:00.000Z\"", "", 0, "new=0" },
-	{ "new", "", "", "devices.0.firstSeen=null devices.1.firstSeen=\"2027-01-01T00:00:00.000Z\"", "", 2, "new=2" },
+	{ "new", "since=30m", "", "devices.0.origin=\"returned\" devices.0.arrivedAt=\"2026-11-24T11:40:00.000Z\"", "", 2, "1 new restricted device" },
+	{ "new", "", "", "devices.0.origin=\"returned\" devices.0.arrivedAt=\"2026-11-20T11:40:00.000Z\" devices.1.arrivedAt=\"2026-11-20T11:40:00.000Z\"", "", 0, "new=0" },
+	{ "new", "", "", "devices.0.arrivedAt=null devices.1.arrivedAt=\"2027-01-01T00:00:00.000Z\"", "", 2, "new=2" },
 	{ "new", "w=0", "", "", "", 1, "new=2;0;;0" },
 	{ "new", "", "lastPoll=null", "devices=[]", "", 3, "what is known is old" },
 

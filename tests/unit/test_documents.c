@@ -33,11 +33,41 @@ camera(void)
 	return d;
 }
 
+/* The version before had everything but `arrived`. */
+static void
+s4_a_detection_of_the_version_before_is_read(void **state)
+{
+	struct detection d = camera(), got;
+	struct buf now = { 0 }, before = { 0 };
+	struct msg_in in;
+	static const uint8_t arrived[8] = { 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x08 };
+	uint8_t *at;
+
+	(void)state;
+	d.since.us = 1469918176999000;
+	d.arrived.us = 0x1122334455667708;
+	detection_encode(&now, &d);
+	at = memmem(now.p, now.len, arrived, sizeof arrived);
+	assert_non_null(at);
+	put_u8(&before, 2);
+	put_bytes(&before, now.p + 1, (size_t)(at - now.p) - 1);
+	put_bytes(&before, at + sizeof arrived, now.len - (size_t)(at - now.p) - sizeof arrived);
+	in = msg_in_of(before.p, before.len);
+	assert_int_equal(detection_decode(&in, &got), 0);
+	assert_true(msg_in_done(&in));
+	assert_true(got.arrived.us == d.since.us && got.since.us == d.since.us && got.n_evidence == 1 && strcmp(got.vendor, d.vendor) == 0);
+	in = msg_in_of(now.p, now.len);
+	assert_int_equal(detection_decode(&in, &got), 0);
+	assert_true(got.arrived.us == d.arrived.us);
+	buf_free(&now);
+	buf_free(&before);
+}
+
 static void
 a_device_has_the_shape_of_the_contract(void **state)
 {
 	static const char *const keys[] = { "id", "mac", "vendor", "policies", "presence", "handling", "origin", "confidence", "severity",
-		"evidence", "location", "site", "ip", "firstSeen", "lastSeen", "atPlaceSince", "waiver" };
+		"evidence", "location", "site", "ip", "firstSeen", "lastSeen", "arrivedAt", "waiver" };
 	struct detection d = camera();
 	json_t *o = device_json(&d), *l = json_object_get(o, "location");
 
@@ -256,6 +286,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(s4_a_detection_of_the_version_before_is_read),
 		cmocka_unit_test(a_device_has_the_shape_of_the_contract), cmocka_unit_test(an_event_says_null_for_what_is_not_known),
 		cmocka_unit_test(filters_choose),
 		cmocka_unit_test(since_is_a_time_a_date_or_a_duration_back), cmocka_unit_test(a_find_is_asked_in_one_spelling),
