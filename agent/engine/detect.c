@@ -791,9 +791,10 @@ move_tell(struct engine *e, struct finding *f, struct moment now)
 {
 	struct detection d = f->d;
 
-	f->move_owed = false;
-	if (d.presence != PRESENCE_GONE)
-		tell(e, f, &d, EVENT_DEVICE_MOVED, now);
+	if (d.presence == PRESENCE_GONE)
+		f->move_owed = false;
+	else
+		tell(e, f, &d, EVENT_DEVICE_MOVED, now);	/* owed until that has ended well */
 }
 
 int64_t
@@ -805,7 +806,8 @@ detect_tick(struct engine *e, struct moment now)
 		struct finding *f = e->findings[i];
 		int64_t ms;
 
-		if (f->move_owed && mono_since(f->moves_from, now.mono) > MOVES_MS)
+		if (f->move_owed && mono_since(f->moves_from, now.mono) > MOVES_MS &&
+		    (!f->held || mono_since(f->held_until, now.mono) >= 0))
 			move_tell(e, f, now);
 		if (!f->held)
 			continue;

@@ -145,8 +145,10 @@ summary_tell(struct engine *e, struct sw *sw, struct moment now)
 			e->summaries_owed = true;
 			return;			/* it may be one more, or turn out to be elsewhere */
 		}
-	if ((list = owed(e, is_stock_of, sw, &n)) == NULL)
+	if ((list = owed(e, is_stock_of, sw, &n)) == NULL) {
+		e->summaries_owed = true;
 		return;
+	}
 	event_of_switch(e, sw, EVENT_SUMMARY, &ev);
 	ev.severity = SEVERITY_MINOR;
 	ev.count = (uint32_t)n;
@@ -181,6 +183,7 @@ flood_tell(struct engine *e, const struct finding *f, struct moment now)
 		return;
 	}
 	if (slot == NULL && n <= ALARMS_PER_PORT) {	/* stock of a site that is paged one by one since it was found */
+		e->summaries_owed = true;		/* until nobody is owed: one may fail to be told */
 		for (size_t i = 0; i < n; i++)
 			detect_tell_singly(e, list[i], now);
 		free(list);
