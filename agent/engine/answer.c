@@ -98,14 +98,17 @@ answer_poll_all(struct engine *e, const struct msg_query *q, struct moment now)
 			answer_error(e, q->id, "every switch is being polled already", NULL);
 			return;
 		}
+	if (e->net.n_switches == 0) {
+		answer_error(e, q->id, "no switch is configured", NULL);
+		return;
+	}
 	wait_for(e, q, POLL_MS, 0, "", now);
 	if (e->waiting == NULL || e->waiting->query.id != q->id)
 		return;
 	e->waiting->left = e->net.n_switches;
 	for (size_t i = 0; i < e->net.n_switches; i++)
 		e->net.switches[i]->awaited = q->id;
-	if (e->waiting->left > 0)
-		e->ops->poll_now(e->arg, 0);
+	e->ops->poll_now(e->arg, 0);
 }
 
 /* What came of it; of those that have not been polled in time the state is an old one. */
@@ -158,12 +161,12 @@ answer_query(struct engine *e, const struct msg_query *q, struct moment now)
 	}
 }
 
-/* One more of an order to poll every switch. */
+/* One more of an order to poll every switch; one that is not configured any more is done, too. */
 static void
-polled_one_of_all(struct engine *e, struct sw *sw, struct wall started, struct moment now)
+polled_one_of_all(struct engine *e, struct sw *sw, const struct wall *started, struct moment now)
 {
 	for (struct waiting **p = &e->waiting; *p != NULL; p = &(*p)->next) {
-		if ((*p)->left == 0 || (*p)->query.id != sw->awaited || started.us < (*p)->asked_wall.us)
+		if ((*p)->left == 0 || (*p)->query.id != sw->awaited || (started != NULL && started->us < (*p)->asked_wall.us))
 			continue;
 		assert((*p)->key == 0);
 		sw->awaited = 0;
@@ -179,7 +182,7 @@ void
 answer_polled(struct engine *e, struct sw *sw, struct wall started, struct moment now)
 {
 	if (sw->awaited != 0)
-		polled_one_of_all(e, sw, started, now);
+		polled_one_of_all(e, sw, &started, now);
 	for (struct waiting **p = &e->waiting; *p != NULL;) {
 		if ((*p)->key != sw->key || started.us < (*p)->asked_wall.us) {
 			p = &(*p)->next;
@@ -190,6 +193,13 @@ answer_polled(struct engine *e, struct sw *sw, struct wall started, struct momen
 		    (json_int_t)mono_since((*p)->asked, now.mono), "why", text_or_null(sw->error)));
 		waiting_done(p);
 	}
+}
+
+void
+answer_forget(struct engine *e, struct sw *sw, struct moment now)
+{
+	if (sw->awaited != 0)
+		polled_one_of_all(e, sw, NULL, now);
 }
 
 void

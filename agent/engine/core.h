@@ -101,6 +101,7 @@ struct engine {
 	bool			 summaries_owed;	/* there may be findings that a summary or a macFlood still has to count */
 	struct sw		*polled_owed;	/* those that have, in a list; NULL: none */
 	bool			 tables_dirty;	/* some switch has a table that is not on disk */
+	uint64_t		 policies_of;	/* hash of those in force in this run */
 	bool			 prefix_rules;	/* the policies have rules about address blocks of the operator's own */
 	bool			 swept;		/* every configured switch was asked once */
 	bool			 first_run;	/* when it began there was no baseline of any switch */
@@ -221,8 +222,9 @@ void		 neighbours_changed(struct engine *e, const struct sw *sw);
 struct net_listener listener(struct engine *e);
 /* New policies or a new registry are in e->conf and e->registry. */
 void		 policies_taken(struct engine *e);
-/* Other ones than were remembered, or it is not known. */
+/* Other ones than the run before remembered, or it is not known. */
 bool		 policies_differ(struct engine *e);
+bool		 policies_change(struct engine *e);	/* to others than were in force before in this run */
 void		 policies_remember(struct engine *e, struct moment now);	/* those in force now */
 int		 policies_save(struct engine *e);	/* the same in an open change */
 
@@ -266,6 +268,7 @@ void		 reports_free(struct engine *e);	/* those that have not ended */
 /* answer.c */
 void		 answer_query(struct engine *e, const struct msg_query *q, struct moment now);	/* engine_query() */
 /* Whoever waits for a poll of `sw`, and began to wait before this one began, is answered. */
+void		 answer_forget(struct engine *e, struct sw *sw, struct moment now);	/* it is not waited for any more */
 void		 answer_polled(struct engine *e, struct sw *sw, struct wall started, struct moment now);
 /* Whoever waits for the delivery of this event is answered. */
 void		 answer_delivered(struct engine *e, const char *event_id, const struct msg_delivered *m, struct moment now);

@@ -208,6 +208,7 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
 	e->first_run = true;
 	for (size_t i = 0; i < e->net.n_switches; i++)
 		e->first_run = e->first_run && e->net.switches[i]->baseline_at.us == 0;
+	(void)policies_change(e);
 	if (policies_differ(e))
 		e->policy = POLICY_SINCE_LAST_RUN;
 	if (state_lost_load(e) < 0)
@@ -255,6 +256,7 @@ switch_forget(struct engine *e, struct sw *sw, struct moment now)
 			rc = store_switch_forget(e->store, sw->name);
 	} while (change_end(e, rc, "that a switch is gone", now) == -EAGAIN);
 	log_info("%s: no longer configured", sw->name);
+	answer_forget(e, sw, now);
 	for (struct sw **at = &e->polled_owed; *at != NULL; at = &(*at)->next_owed)
 		if (*at == sw) {
 			*at = sw->next_owed;
@@ -290,7 +292,7 @@ engine_configure(struct engine *e, struct conf *conf, struct registry *registry,
 	e->net.max_stations = conf->max_stations;
 	e->net.topology_stale = e->all_stale = true;
 	e->topology_at = now.mono;
-	if (policies_differ(e)) {
+	if (policies_change(e)) {
 		e->policy = e->policy == POLICY_SAME ? POLICY_NOW : e->policy;
 		work(e, now);
 		if (e->policy == POLICY_NOW) {

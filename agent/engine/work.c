@@ -88,6 +88,16 @@ policies_differ(struct engine *e)
 	return !same;
 }
 
+/* Not by what is on disk: while that fails, it is of long ago. */
+bool
+policies_change(struct engine *e)
+{
+	uint64_t before = e->policies_of;
+
+	e->policies_of = policies_hash(e);
+	return e->policies_of != before;
+}
+
 /* ---- devices and ports */
 
 void
