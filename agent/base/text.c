@@ -163,6 +163,24 @@ text_cut(char *out, size_t size, const char *s)
 	return n;
 }
 
+/* Half characters go: "%.60s" cuts octets. */
+static void
+characters_keep(char *s)
+{
+	size_t left = strlen(s), kept = 0, len;
+	uint32_t c;
+
+	for (const char *p = s; left > 0; p += len, left -= len) {
+		if ((len = utf8_get((const uint8_t *)p, left, &c)) > 0) {
+			memmove(s + kept, p, len);
+			kept += len;
+		} else {
+			len = 1;
+		}
+	}
+	s[kept] = '\0';
+}
+
 size_t
 text_printf(char *out, size_t size, const char *fmt, ...)
 {
@@ -172,6 +190,7 @@ text_printf(char *out, size_t size, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof line, fmt, ap);
 	va_end(ap);
+	characters_keep(line);
 	return text_cut(out, size, line);
 }
 

@@ -14,7 +14,6 @@
 #define REGISTRY_OLD_DAYS 400
 #define POLICY_OLD_DAYS 730
 #define BEHIND_S 900			/* the oldest row of a receiver that is up */
-#define FIRST_DAY_US 1767225600000000ll	/* 2026-01-01: before this program was written */
 #define NEIGHBOURS_LOOKED_AT 1024	/* of a switch: one with bad manners keeps nobody waiting */
 #define POLLS_TO_COMPLETE 3		/* as for a baseline */
 
@@ -33,7 +32,7 @@ check_clock(struct doctor *d)
 {
 	char text[WALL_TEXT];
 
-	if (d->now.wall.us < FIRST_DAY_US)
+	if (!wall_is_set(d->now.wall))
 		trouble_add(&d->t, TROUBLE_CLOCK_UNSET, (struct trouble_at){ 0 }, "the clock says %s", wall_text(d->now.wall, text));
 }
 

@@ -359,6 +359,7 @@ recovery_tell(struct engine *e, struct moment now)
 	    (unsigned long long)e->unsaved.saved);
 	event_of_agent(EVENT_AGENT_RECOVERED, SEVERITY_INFO, text, &ev);
 	log_info("%s", text);
+	e->unsaved.broken = false;		/* the next failure speaks for itself */
 	e->storage = STORAGE_OK;		/* first: that this cannot be written is another episode */
 	event_owe(e, &ev, now);
 }

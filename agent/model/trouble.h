@@ -15,7 +15,7 @@ enum grade { GRADE_ERROR = 1, GRADE_WARNING, GRADE_HINT };
 	X(ASKING_REFUSED, WARNING, "asking-refused", "ask as root or as a member of the daemon's group")				\
 	X(RELOAD_REFUSED, ERROR, "reload-refused", "correct the configuration and reload: the daemon goes on with the one before")	\
 	X(PROCESS_FAILING, ERROR, "process-failing", "read the daemon's log for why this process ends")				\
-	X(STORE_FAILING, ERROR, "store-failing", "make room in state_dir, or mend the disk: what cannot be kept is not told")	\
+	X(STORE_FAILING, ERROR, "store-failing", "make room in state_dir, or mend the disk: all goes on from memory, which a restart loses")	\
 	X(CLOCK_UNSET, ERROR, "clock-unset", "set the clock (NTP): every time that is told is wrong")				\
 	X(CONFIGURATION_MISTAKE, ERROR, "configuration-mistake", "correct this line: a start or reload refuses the file until then")	\
 	X(CONFIGURATION_WARNING, HINT, "configuration-warning", "look at this line: it works, but hardly as meant")		\
