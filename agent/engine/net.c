@@ -62,6 +62,19 @@ slots_grow(struct net *n)
 	return 0;
 }
 
+/* On so many ports and VLANs one switch may show one MAC: more of them say nothing new, and each is looked at again and again. */
+enum { SIGHTINGS_OF_SWITCH = 64 };
+
+static bool
+is_shown_enough(const struct station *st, const struct sw *sw)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < st->n; i++)
+		count += st->seen[i].sw == sw;
+	return count >= SIGHTINGS_OF_SWITCH;
+}
+
 static struct sighting *
 sighting_find(struct station *st, const struct sw *sw, uint32_t if_index, uint16_t vlan)
 {
@@ -131,6 +144,11 @@ sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, int64_t sinc
 		s->rows++;
 		s->status = f->status;
 		port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
+		return;
+	}
+	if (st->n >= SIGHTINGS_OF_SWITCH && is_shown_enough(st, sw)) {
+		sw->crowded = true;
+		n->refused_stations++;
 		return;
 	}
 	if (st->n == st->cap) {
@@ -660,6 +678,38 @@ net_ports_configure(struct sw *sw)
 	configured_fold(sw);
 }
 
+/* Of a MAC that was on too many ports all that were looked at may have gone, and others are there: the rows of one that has none left
+ * come in anew. Rows of one MAC follow one another. */
+static void
+crowd_again(struct change *c)
+{
+	struct sw *sw = c->sw;
+	struct mac mac = { { 0 } };
+	struct row_ref ref;
+	size_t rows = 0;
+	bool bare = false;
+	struct row r;
+
+	sw->crowded = false;
+	c->refold = false;		/* what was before is no more */
+	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
+		if (ref.p[0] != ROW_FDB || row_unpack(ref.p, ref.n, &r) < 0)
+			continue;
+		if (!mac_eq(mac, r.fdb.mac)) {
+			const struct station *st = net_station(c->net, r.fdb.mac);
+
+			mac = r.fdb.mac;
+			rows = 0;
+			bare = true;
+			for (uint32_t i = 0; st != NULL && i < st->n && bare; i++)
+				bare = st->seen[i].sw != sw;
+		}
+		if (bare)
+			change_sighting(c, &r.fdb, true);
+		sw->crowded = sw->crowded || ++rows > SIGHTINGS_OF_SWITCH;
+	}
+}
+
 int
 net_table_set(struct net *n, struct sw *sw, struct rowset *after, int64_t since, const struct net_listener *l)
 {
@@ -687,9 +737,12 @@ net_table_set(struct net *n, struct sw *sw, struct rowset *after, int64_t since,
 	sw->fdb_rows = 0;
 	for (size_t i = 0; rowset_next(&sw->table, &i, &ref);)
 		sw->fdb_rows += ref.p[0] == ROW_FDB;
-	if (c.other || sw->ports == NULL)
-		return sw_describe(n, sw);
-	return 0;
+	if (sw->crowded)
+		crowd_again(&c);
+	if (!c.other && sw->ports != NULL && !sw->undescribed)
+		return 0;
+	sw->undescribed = sw_describe(n, sw) < 0;
+	return sw->undescribed ? -ENOMEM : 0;
 }
 
 bool

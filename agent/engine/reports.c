@@ -136,7 +136,7 @@ nothing_new(const struct sw *sw, const struct incoming *in)
 {
 	const struct msg_report *r = &in->report;
 
-	return !r->snapshot && in->removed.len == 0 && in->added.len == 0 && !in->removed.bad && !in->added.bad && sw->in_step &&
+	return !r->snapshot && !sw->undescribed && in->removed.len == 0 && in->added.len == 0 && !in->removed.bad && !in->added.bad && sw->in_step &&
 	    r->epoch == sw->epoch && r->sequence == sw->sequence + 1;
 }
 
@@ -171,7 +171,7 @@ table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment 
 		rowset_free(&after);
 		return rc;
 	}
-	if (!same_bytes(&sw->table, &after)) {
+	if (!same_bytes(&sw->table, &after) || sw->undescribed) {
 		const struct net_listener l = listener(e);
 		int64_t at = mono_since(e->started, now.mono) * 1000;
 

@@ -213,6 +213,7 @@ is_proven(const struct sw *sw, const struct port *p, const struct sw *other)
 /* ---- what the other end says */
 
 #define CLAIMS_MAX 32
+#define CLAIMANT_EFFORT 50000000	/* rows and sightings looked at: half a second or so */
 static size_t effort;			/* of the pass: what to wait for before the next one */
 
 enum says { SAYS_NO = -1, SAYS_NOTHING, SAYS_YES };
@@ -464,6 +465,7 @@ cut_make(const struct net *n, const struct sw *sw, uint32_t if_index, const stru
 		if (ref.p[0] != ROW_FDB || row_unpack(ref.p, ref.n, &r) < 0 || r.fdb.if_index == 0 || !is_ordinary(n, r.fdb.mac) ||
 		    (st = net_station(n, r.fdb.mac)) == NULL)
 			continue;
+		effort += st->n;
 		to = sw_folded(sw, r.fdb.if_index) == if_index ? &c->of_p : &c->of_rest;
 		for (uint32_t k = 0; k < st->n; k++)
 			if (st->seen[k].sw == other && sighting_is_live(&st->seen[k]))
@@ -590,6 +592,21 @@ are_too_many(const struct sw *sw, const struct sw *other)
 	return count > CLAIMS_MAX;
 }
 
+/* What is claimed at one switch may cost no more than this of a pass, whatever its tables are (threat-model.md R3): the claims left then
+ * are as little believed as too many are. */
+static bool
+is_spent(const struct sw *sw)
+{
+	static const struct sw *claimant;
+	static size_t from;
+
+	if (claimant != sw || effort < from) {		/* another one's turn, or another pass */
+		claimant = sw;
+		from = effort;
+	}
+	return effort - from > CLAIMANT_EFFORT;
+}
+
 /* Somebody on port `p` of `sw` says that it is `other`. */
 static void
 judge_claim(struct net *n, struct sw *sw, struct port *p, struct sw *other)
@@ -601,7 +618,7 @@ judge_claim(struct net *n, struct sw *sw, struct port *p, struct sw *other)
 		port_mark(p, true, REASON_UPLINK_NEIGHBOURS_AGREE, other);
 		return;
 	}
-	if (are_too_many(sw, other)) {		/* and each would cost a look at whole tables */
+	if (is_spent(sw) || are_too_many(sw, other)) {		/* and each would cost a look at whole tables */
 		port_doubt(sw, p, REASON_CONFLICT_NEIGHBOUR, other);
 		return;
 	}

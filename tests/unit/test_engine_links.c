@@ -492,6 +492,42 @@ a_station_does_not_come_anew_with_the_aggregate(void **state)
 	assert_int_equal(net_station(&w.net, mac_of_u64(CAMERA + 1))->seen[0].since, w.since);
 }
 
+/* R3: 30,000 ports with one MAC cost no more than so many MACs; and whatever port is left is known, looked at before or not. */
+static void
+r3_one_mac_on_every_port_of_a_switch(void **state)
+{
+	enum { PORTS = 30000 };
+	const struct net_listener nobody = { 0 };
+	struct row_ref *ref = calloc(PORTS, sizeof *ref);
+	struct buf *b = calloc(PORTS, sizeof *b);
+	const struct station *st;
+
+	(void)state;
+	for (uint32_t i = 0; i < PORTS; i++) {
+		struct row r = { .kind = ROW_FDB, .fdb = { .mac = mac_of_u64(CAMERA), .vlan = 1, .if_index = i + 1, .status = FDB_LEARNED } };
+
+		row_pack(&b[i], &r);
+	}
+	for (uint32_t left = 0; left < PORTS; left += PORTS / 4 - 1) {	/* now all of them, now one alone */
+		for (size_t all = PORTS; all > 0; all = all == PORTS ? 1 : 0) {
+			struct rowset set;
+
+			for (size_t i = 0; i < all; i++)
+				ref[i] = all == 1 ? (struct row_ref){ b[left].p, b[left].len } : (struct row_ref){ b[i].p, b[i].len };
+			assert_int_equal(rowset_build(&set, ref, all), 0);
+			assert_int_equal(net_table_set(&w.net, w.sw[A], &set, ++w.since, &nobody), 0);
+			st = net_station(&w.net, mac_of_u64(CAMERA));
+			assert_int_equal(st->n, all == 1 ? 1 : 64);
+		}
+		assert_int_equal(st->seen[0].if_index, left + 1);
+	}
+	assert_true(w.net.refused_stations >= PORTS - 64);	/* and counted */
+	for (size_t i = 0; i < PORTS; i++)
+		buf_free(&b[i]);
+	free(b);
+	free(ref);
+}
+
 /* ---- links that speak CDP only */
 
 static void
@@ -630,7 +666,7 @@ main(void)
 		CLAIM(what_the_operator_says_of_a_member_he_says_of_the_aggregate), CLAIM(d10_a_forger_gains_nothing_from_an_aggregate),
 		CLAIM(d10_a_row_without_a_port_beside_one_that_names_it_is_not_open), CLAIM(d10_members_are_not_counted_as_cables),
 		CLAIM(a_doubtful_membership_is_none), CLAIM(the_index_follows_every_change_of_membership),
-		CLAIM(a_station_does_not_come_anew_with_the_aggregate), CLAIM(cdp_names_switches_as_they_name_themselves),
+		CLAIM(a_station_does_not_come_anew_with_the_aggregate), CLAIM(r3_one_mac_on_every_port_of_a_switch), CLAIM(cdp_names_switches_as_they_name_themselves),
 		CLAIM(cdp_a_shared_host_name_says_nothing), CLAIM(cdp_names_switches_by_address),
 		CLAIM(cdp_on_members_vouches_for_the_aggregate), CLAIM(d10_cdp_is_one_sides_word_like_any_other),
 		CLAIM(a_phone_that_speaks_cdp_is_a_phone),
