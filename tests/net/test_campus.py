@@ -39,7 +39,7 @@ def d10_forged_neighbour(lab, noc):
 def main():
     with Lab(sys.argv[1]) as lab:
         noc = Trapd(lab, 'noc')
-        text = lab.campus('--flood', switches=50, hosts=10, cameras=8, seed=7, ageing=10)
+        text = lab.campus('--flood', switches=50, hosts=10, cameras=8, seed=7, ageing=10, lag=30, cdp=30, contexts=20)
         lab.configure(text + 'switch_defaults = { poll_interval = "3s"; };\n', [lab.receiver(noc)])
         lab.camtrapd()
         lab.wait(lab.swept, 60, 'no first sweep')
