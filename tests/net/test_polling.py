@@ -275,7 +275,11 @@ class Late(Switch):
 def late_and_twice(rogue):
     p, n = poll(rogue, Twice())
     whole('P3: each reply twice: read whole', p)
-    same('P3: the second ones are strays', p['requests'] - 3 <= n['strays'] <= p['requests'], True)
+    # a question asked again on a busy machine is answered twice, too; nobody counts what comes after the end of the poll, which
+    # is the second answer to as many questions as were asked together at last
+    asked = len(rogue.switches['127.0.8.1'].asked)
+    same(f'P3: the second ones are strays: {asked} questions, {n}', n['replies'] + n['strays'] <= 2 * asked and
+         n['strays'] >= asked - 8 > 0, True)
     p, n = poll(rogue, Late(), '-n', '2', '-w', '500')
     whole('P3: a late reply', p)
     same('P3: is a stray, and its question was asked again', (n['timeouts'], n['resent'], n['strays']), (1, 1, 1))
