@@ -38,6 +38,8 @@
 #define OUT_OCTETS 8192			/* more than the largest question takes */
 #define PAUSE_MS 2
 #define PAUSE_FROM 4			/* questions in flight */
+#define PAUSE_WORTH 8			/* answers */
+#define HASTE 32			/* reads without a pause after one that was not worth it */
 #define HEAP_KEPT (8 << 20)		/* what is free at its end is given back from this on */
 #define LIBRARY_LATE_MS 1000		/* past its time-out the library is not asked any more */
 
@@ -91,6 +93,7 @@ struct snmp {
 	bool			 gathering;	/* whoever set it will flush */
 	struct event		*pause;
 	bool			 paused;	/* the sockets are looked at when `pause` rings, not when they are readable */
+	unsigned		 haste;		/* reads until the next pause is tried */
 	size_t			 in_flight;	/* of all peers */
 	size_t			 peers[2];	/* of each address family */
 	struct sockaddr_storage	 from[BATCH];
@@ -982,12 +985,19 @@ receive_some(struct snmp *s, int family)
 }
 
 /* With several questions in flight their answers are waited for together, a little: to wake up for each one costs more than to read
- * it. The sockets are then not among what wakes us; they are again once nothing came in a pause, as when those asked are dead. */
+ * it. The sockets are then not among what wakes us. They are again once little came in a pause: a few large switches, each asked the
+ * next thing when it has answered the last, would go on as slowly as we look; and those that are dead answer nothing. */
 static void
 pause_set(struct snmp *s, int got)
 {
 	const struct timeval tv = { 0, got >= TURN_MAX ? 0 : PAUSE_MS * 1000 };
-	bool want = got > 0 && s->in_flight >= PAUSE_FROM && event_add(s->pause, &tv) == 0;
+	bool want;
+
+	if (s->paused && got < PAUSE_WORTH)
+		s->haste = HASTE;
+	else if (s->haste > 0)
+		s->haste--;
+	want = got > 0 && s->haste == 0 && s->in_flight >= PAUSE_FROM && event_add(s->pause, &tv) == 0;
 
 	for (int i = 0; i < 2 && want != s->paused; i++)
 		if (s->readable[i] != NULL && (want ? event_del(s->readable[i]) : event_add(s->readable[i], NULL)) < 0)
