@@ -80,7 +80,7 @@ mib_arp_join(struct tables *t)
 			take(t, &g, TABLE_PHYSICAL, 4, &ip);
 		else
 			note_drop(t, "ipNetToPhysical: malformed index");
-	if (t->n_rows - first < 2)
+	if (t->start[TAB_MEDIA] == t->start[TAB_MEDIA + 1] || t->start[TAB_PHYS] == t->start[TAB_PHYS + 1] || t->n_rows - first < 2)
 		return;
 	/* An address that both tables have counts once, as ipNetToMedia says it. */
 	qsort(t->rows + first, t->n_rows - first, sizeof *t->rows, arp_cmp);

@@ -56,7 +56,7 @@ take_ports(struct tables *t)
 		else if (t->n_ifs > 0 && !if_exists(t, (uint32_t)v))
 			note_drop(t, "dot1dBasePort: ifIndex that is not in ifTable");
 		else
-			t->ports[t->n_ports++] = (struct port_map){ g.cells->vlan, g.idx[0], (uint32_t)v };
+			t->ports[t->n_ports++] = (struct port_map){ g.cells[0]->vlan, g.idx[0], (uint32_t)v };
 	}
 }
 
@@ -460,7 +460,7 @@ mib_bridge_join(struct tables *t)
 	at = t->n_rows;
 	while (group_next(t, TAB_DOT1D, &g))
 		if (dot1d_mac(t, &g, &m))
-			entry_add(t, &g, TABLE_DOT1D, m, g.cells->vlan);
+			entry_add(t, &g, TABLE_DOT1D, m, g.cells[0]->vlan);
 	drop_echoes(t, at);
 	for (size_t i = at; i < t->n_rows; i++)
 		if (t->rows[i].fdb.vlan != 0)

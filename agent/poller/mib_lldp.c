@@ -120,7 +120,7 @@ local_port(struct tables *t, uint32_t port)
 
 	while (lo < hi) {			/* the first cell whose index is not below `port` */
 		size_t mid = lo + (hi - lo) / 2;
-		const struct cell *c = &t->cells[mid];
+		const struct cell *c = t->order[mid];
 
 		if (c->n_idx > 0 && t->idx[c->idx_at] >= port)
 			hi = mid;
@@ -258,7 +258,7 @@ take_rem(struct tables *t)
 			note_drop(t, "lldpRem: malformed index");
 			continue;
 		}
-		if (g.cells[0].col >= COL_MED) {
+		if (g.cells[0]->col >= COL_MED) {
 			note_drop(t, "LLDP-MED: row of no neighbour");
 			continue;
 		}

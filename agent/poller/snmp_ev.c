@@ -1345,10 +1345,10 @@ snmp_result_text(enum snmp_result r)
 
 struct get {
 	struct ask	 ask;		/* first */
-	struct message_oid want[ASK_OIDS], question[ASK_OIDS];
 	bool		 told[ASK_OIDS];
 	size_t		 n;
 	bool		 one_by_one;
+	struct message_oid want[ASK_OIDS], question[ASK_OIDS];	/* as many as `n` and ask.n say; last: they are large */
 };
 
 static bool
@@ -1357,7 +1357,7 @@ get_fill(struct get *g)
 	g->ask.n = 0;
 	for (size_t i = 0; i < g->n && !(g->one_by_one && g->ask.n == 1); i++)
 		if (!g->told[i])
-			g->ask.oids[g->ask.n++] = g->want[i];
+			oid_set(&g->ask.oids[g->ask.n++], g->want[i].v, g->want[i].n);
 	return g->ask.n > 0;
 }
 
@@ -1432,10 +1432,13 @@ bool
 snmp_get(struct snmp_peer *p, const uint32_t *const *oids, const size_t *oid_lens, size_t n, snmp_varbind_fn *each,
     snmp_done_fn *done, void *arg)
 {
-	struct get *g = calloc(1, sizeof *g);
+	struct get *g = malloc(sizeof *g);
 
 	assert(n > 0 && n <= ASK_OIDS);
-	if (g == NULL || !ask_init(&g->ask, p)) {
+	if (g == NULL)
+		return false;
+	memset(g, 0, offsetof(struct get, want));
+	if (!ask_init(&g->ask, p)) {
 		free(g);
 		return false;
 	}
@@ -1446,12 +1449,8 @@ snmp_get(struct snmp_peer *p, const uint32_t *const *oids, const size_t *oid_len
 	g->ask.done = done;
 	g->ask.arg = arg;
 	g->ask.command = ASK_GET;
-	for (g->n = 0; g->n < n && g->n < ASK_OIDS; g->n++) {
-		struct message_oid *w = &g->want[g->n];
-
-		w->n = oid_lens[g->n] > OID_MAX ? OID_MAX : oid_lens[g->n];
-		memcpy(w->v, oids[g->n], w->n * sizeof *w->v);
-	}
+	for (g->n = 0; g->n < n && g->n < ASK_OIDS; g->n++)
+		oid_set(&g->want[g->n], oids[g->n], oid_lens[g->n]);
 	get_fill(g);
 	ask_start(&g->ask);
 	return true;

@@ -46,6 +46,14 @@ struct ask {
 	void			*arg;
 };
 
+/* No more than there is of it: an OID has room for far more numbers than it mostly has. */
+static inline void
+oid_set(struct message_oid *o, const uint32_t *v, size_t n)
+{
+	o->n = n <= OID_MAX ? n : OID_MAX;
+	memcpy(o->v, v, o->n * sizeof *v);
+}
+
 /* What a peer has learned to stand. */
 struct peer_habits { unsigned varbinds; bool varbinds_cut, no_bulk, bulk_works; unsigned good; };
 

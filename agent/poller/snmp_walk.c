@@ -24,15 +24,6 @@ struct walk {
 	struct message_oid prefix[COLUMNS], cursor[COLUMNS], question[COLUMNS];
 };
 
-/* No more than there is of it: an OID has room for far more numbers than it mostly has. */
-static void
-oid_set(struct message_oid *o, const uint32_t *v, size_t n)
-{
-	assert(n <= OID_MAX);
-	o->n = n;
-	memcpy(o->v, v, n * sizeof *v);
-}
-
 static void
 walk_fill(struct walk *w)
 {

@@ -180,6 +180,7 @@ static void
 free_raw(struct tables *t)
 {
 	free(t->cells);
+	free(t->order);
 	free(t->idx);
 	free(t->oct);
 	free(t->ifs);
@@ -187,6 +188,7 @@ free_raw(struct tables *t)
 	free(t->names);
 	free(t->descrs);
 	t->cells = NULL;
+	t->order = NULL;
 	t->idx = NULL;
 	t->oct = NULL;
 	t->ifs = NULL;
@@ -543,16 +545,70 @@ cell_index_cmp(const struct tables *t, const struct cell *a, const struct cell *
 static int
 cell_cmp(const void *pa, const void *pb, void *arg)
 {
-	const struct cell *a = pa, *b = pb;
+	const struct cell *a = *(const struct cell *const *)pa, *b = *(const struct cell *const *)pb;
 	int d;
 
-	if (a->tab != b->tab)
-		return a->tab < b->tab ? -1 : 1;
 	if ((d = cell_index_cmp(arg, a, b)) != 0)
 		return d;
 	if (a->col != b->col)
 		return a->col < b->col ? -1 : 1;
 	return (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+/* Most tables come in their order already: as they are walked. A table that two MIBs have a part in does not. Returns how many
+ * groups there are. */
+static size_t
+table_order(struct tables *t, size_t at, size_t end)
+{
+	size_t groups = at < end;
+
+	for (size_t i = at + 1; i < end; i++)
+		if (cell_cmp(&t->order[i - 1], &t->order[i], t) > 0) {
+			qsort_r(t->order + at, end - at, sizeof *t->order, cell_cmp, t);
+			break;
+		}
+	for (at++; at < end; at++)
+		groups += cell_index_cmp(t, t->order[at - 1], t->order[at]) != 0;
+	return groups;
+}
+
+#define BIT(tab) (UINT32_C(1) << (tab))
+static const uint32_t rows_of = BIT(TAB_IF) | BIT(TAB_HWFDB) | BIT(TAB_DOT1Q) | BIT(TAB_DOT1D) | BIT(TAB_REM) | BIT(TAB_REM2) | BIT(TAB_CDP) |
+    BIT(TAB_MEDIA) | BIT(TAB_PHYS) | BIT(TAB_LAG) | BIT(TAB_STACK);
+static_assert(TAB_N <= 32, "one bit for each table");
+
+/* Room at once for the rows that the groups can become; where that is not sure to be within the limit it comes bit by bit. */
+static void
+rows_reserve(struct tables *t, size_t n)
+{
+	if (n < (TABLES_BYTES_MAX - t->bytes) / 4 / sizeof *t->rows)
+		room(t, (void **)&t->rows, 0, &t->cap_rows, n, sizeof *t->rows);
+}
+
+/* false: out of memory. */
+static bool
+cells_order(struct tables *t)
+{
+	size_t at[TAB_N + 1] = { 0 }, rows = 1;		/* of ROW_SYSTEM */
+
+	if ((t->order = calloc(t->n_cells + 1, sizeof *t->order)) == NULL) {
+		t->no_memory = true;
+		return false;
+	}
+	for (size_t i = 0; i < t->n_cells; i++)
+		at[t->cells[i].tab + 1]++;
+	for (unsigned tab = 0; tab < TAB_N; tab++)
+		at[tab + 1] += at[tab];
+	memcpy(t->start, at, sizeof t->start);
+	for (size_t i = 0; i < t->n_cells; i++)
+		t->order[at[t->cells[i].tab]++] = &t->cells[i];
+	for (unsigned tab = 0; tab < TAB_N; tab++) {
+		size_t groups = table_order(t, t->start[tab], t->start[tab + 1]);
+
+		rows += (rows_of & BIT(tab)) != 0 ? groups : 0;
+	}
+	rows_reserve(t, rows);
+	return true;
 }
 
 bool
@@ -562,10 +618,10 @@ group_next(const struct tables *t, enum tab tab, struct group *g)
 
 	if (at >= end)
 		return false;
-	g->cells = &t->cells[at];
-	g->idx = t->idx + g->cells->idx_at;
-	g->n_idx = g->cells->n_idx;
-	for (at++; at < end && cell_index_cmp(t, g->cells, &t->cells[at]) == 0; at++)
+	g->cells = &t->order[at];
+	g->idx = t->idx + g->cells[0]->idx_at;
+	g->n_idx = g->cells[0]->n_idx;
+	for (at++; at < end && cell_index_cmp(t, g->cells[0], t->order[at]) == 0; at++)
 		;
 	g->n = at - g->next;
 	g->next = at;
@@ -577,9 +633,9 @@ const struct cell *
 group_cell(const struct group *g, unsigned col)
 {
 	for (size_t i = 0; i < g->n; i++) {
-		if (g->cells[i].col == col)
-			return &g->cells[i];
-		if (g->cells[i].col > col)
+		if (g->cells[i]->col == col)
+			return g->cells[i];
+		if (g->cells[i]->col > col)
 			break;
 	}
 	return NULL;
@@ -665,8 +721,6 @@ row_add(struct tables *t, enum row_kind kind)
 int
 tables_join(struct tables *t)
 {
-	size_t at = 0;
-
 	assert(!t->joined);
 	t->complete = ROW_ALL;
 	for (size_t i = 0; i < poll_n_steps; i++) {
@@ -683,21 +737,16 @@ tables_join(struct tables *t)
 	for (size_t i = 0; i < t->n_notes; i++)
 		if (str_eq(t->notes[i].text, "over the limit of rows"))
 			t->complete = 0;
-	if (t->n_cells > 0)
-		qsort_r(t->cells, t->n_cells, sizeof *t->cells, cell_cmp, t);
-	for (unsigned tab = 0; tab <= TAB_N; tab++) {
-		while (at < t->n_cells && t->cells[at].tab < tab)
-			at++;
-		t->start[tab] = at;
+	if (cells_order(t)) {
+		mib_system_join(t);
+		mib_if_join(t);
+		mib_lag_join(t);
+		mib_vlan_join(t);
+		mib_bridge_join(t);
+		mib_lldp_join(t);
+		mib_cdp_join(t);
+		mib_arp_join(t);
 	}
-	mib_system_join(t);
-	mib_if_join(t);
-	mib_lag_join(t);
-	mib_vlan_join(t);
-	mib_bridge_join(t);
-	mib_lldp_join(t);
-	mib_cdp_join(t);
-	mib_arp_join(t);
 	free_raw(t);
 	t->joined = true;
 	if (t->no_memory || t->full)

@@ -1,4 +1,4 @@
-/* agent/poller/tables_internal.h: shared by tables.c and the mib_*.c. Objects are kept as cells, sorted by table, VLAN context, index and column;
+/* agent/poller/tables_internal.h: shared by tables.c and the mib_*.c. Objects are kept as cells, put in order by table, VLAN context, index and column;
  * a mib_*.c walks the groups (rows of a table) and makes rows of the model. */
 #ifndef CAMTRAPD_TABLES_INTERNAL_H
 #define CAMTRAPD_TABLES_INTERNAL_H
@@ -29,7 +29,7 @@ struct cell {
 struct group {
 	const uint32_t		*idx;
 	size_t			 n_idx;
-	const struct cell	*cells;
+	const struct cell *const *cells;	/* by column */
 	size_t			 n;
 	size_t			 next;		/* of group_next() */
 };
@@ -54,7 +54,8 @@ struct tables {
 	uint8_t		*oct;
 	size_t		 n_oct, cap_oct;
 	uint32_t	 per_tab[TAB_N];
-	size_t		 start[TAB_N + 1];		/* of each table in cells, after sorting */
+	const struct cell **order;			/* made by the join */
+	size_t		 start[TAB_N + 1];		/* of each table in `order` */
 	char		 object_id[128];
 	uint32_t	 uptime_cs;
 	uint64_t	 sum;				/* tables_sum() so far */
