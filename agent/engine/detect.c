@@ -14,6 +14,7 @@
 #define HOLD_MS 15000			/* the longest wait for the switches behind uplinks before a finding is told */
 #define SWEEP_WAIT_MS 30000		/* from then on a single station on its port is told, though some switch was never asked */
 #define HELD_AGAIN_MS 1000
+#define CONTRADICTED_POLLS 4		/* without it where it was, until a move is told whose end switches contradict each other about */
 #define ASK_MAX 16
 #define NOWHERE_MS 30000		/* between two looks at the findings without a place */
 #define MOVES_MAX 4			/* told singly in MOVES_MS: a clone jumps with every poll */
@@ -586,10 +587,15 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 		return;
 	}
 	absent_set(f, true);
-	f->absent_polls++;
+	if (f->absent_polls++ == 0)
+		f->asks = 0;
 	if (f->absent_polls < 2 || mono_since(f->shown, now.mono) < (int64_t)sw->ageing_s * 1000)
 		return;
 	locate(&e->net, d.mac, &d.location);
+	if (d.location.reason == REASON_SEVERAL_PORTS && f->absent_polls < CONTRADICTED_POLLS) {
+		ask_again(e, f);		/* some of them may have been read before it moved */
+		return;
+	}
 	f->seen_at = now.wall;
 	if (d.location.reason == REASON_NOT_SEEN || locate_is_echo(&e->net, d.mac)) {
 		place_keep(f, &d);

@@ -824,6 +824,55 @@ a_move_is_told_when_who_contradicts_it_stops_answering(void **state)
 	assert_int_equal(ev.if_index, 5);
 }
 
+/* It is gone from b for longer than its ageing time, and a shows it; the core has not been read since and has it on the way to b. */
+static void
+contradicted_after_a_move(void)
+{
+	lab.apart = true;
+	lab.fdb[B][0] = (struct seen){ CAMERA, 6, 20 };
+	lab.fdb[CORE][0] = (struct seen){ CAMERA, 2, 20 };
+	lab_sweep();
+	lab_sweep();
+	lab.fdb[B][0] = (struct seen){ 0 };
+	lab.fdb[A][0] = (struct seen){ CAMERA, 5, 20 };
+	lab_later(400000);
+	lab_poll(A);
+	lab_poll(B);
+	assert_int_equal(lab.polls_asked[CORE], 0);
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
+	assert_int_equal(lab.polls_asked[CORE], 1);
+}
+
+static void
+a_move_is_told_when_who_contradicts_it_was_asked(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	contradicted_after_a_move();
+	lab.fdb[CORE][0] = (struct seen){ 0 };
+	lab_poll(CORE);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "a");
+	assert_int_equal(ev.if_index, 5);
+}
+
+static void
+a_move_that_stays_contradicted_is_told_without_a_place(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	contradicted_after_a_move();
+	lab_poll(CORE);
+	lab_poll(B);
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "");
+	assert_int_equal(ev.verdict, VERDICT_UNKNOWN);
+}
+
 int
 main(void)
 {
@@ -853,6 +902,8 @@ main(void)
 		CLAIM(a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for),
 		CLAIM(q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back),
 		CLAIM(a_move_is_told_when_who_contradicts_it_stops_answering),
+		CLAIM(a_move_is_told_when_who_contradicts_it_was_asked),
+		CLAIM(a_move_that_stays_contradicted_is_told_without_a_place),
 		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
 		CLAIM(a_lag_that_comes_later_is_one_uplink_and_no_news_of_the_devices_behind_it), CLAIM(d10_a_lag_gives_a_forger_no_way),
 	};
