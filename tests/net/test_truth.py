@@ -56,7 +56,7 @@ def main():
     with Lab(sys.argv[1]) as lab:
         noc = Trapd(lab, 'noc')
         text = lab.campus(switches=200, tree=50, hosts=56, cameras=60, ports=48, seed=SEED % 1000 + 1, ageing=AGEING, seconds=36000,
-                          log=os.path.join(lab.dir, 'actions.log'))
+                          lag=20, cdp=20, log=os.path.join(lab.dir, 'actions.log'))
         lab.configure(text + f'switch_defaults = {{ poll_interval = "{INTERVAL}s"; }};\n', [lab.receiver(noc)])
         lab.camtrapd(plain=not SANITIZED)
         lab.wait(lab.swept, 200, 'no first sweep')

@@ -15,7 +15,7 @@ PRESENT, STALE, GONE = 1, 2, 3
 ACCESS, SHARED, BEYOND, UNKNOWN = 1, 2, 3, 4
 ABOUT_DEVICES = ('deviceDetected', 'deviceMoved', 'deviceGone', 'deviceReturned', 'deviceChanged')
 NEVER = ('macFlood', 'conflictDetected', 'deviceHandled', 'agentTrouble', 'agentRecovered', 'summary')
-FIRST_IF = 10100
+FIRST_IF, AGGREGATE = 10100, 300
 SHORT_S = 1.0		# an absence that is shorter is a flap, and told to nobody (D9)
 
 At = collections.namedtuple('At', 'switch port')		# on this port
@@ -300,7 +300,7 @@ class Campus:
 
 
 def number(port):
-    return int(port.rpartition('/')[2])
+    return AGGREGATE + int(port[2:]) if port.startswith('Po') else int(port.rpartition('/')[2])
 
 
 def seconds_of(text):
