@@ -97,7 +97,7 @@ struct engine {
 	uint64_t		*changed;	/* MACs to look at */
 	size_t			 n_changed, cap_changed;
 	bool			 all_stale;	/* the policies or the registry changed: everything known is looked at again */
-	bool			 conflicts_owed;	/* one could not be written: tried again */
+	bool			 conflicts_owed;	/* one could not be written, or there were many at once: tried again */
 	bool			 summaries_owed;	/* there may be findings that a summary or a macFlood still has to count */
 	struct sw		*polled_owed;	/* those that have, in a list; NULL: none */
 	bool			 tables_dirty;	/* some switch has a table that is not on disk */
@@ -110,6 +110,7 @@ struct engine {
 	struct flood		 floods[FLOODS_MAX];
 	struct told_conflict	*conflicts;
 	size_t			 n_conflicts, cap_conflicts;
+	size_t			 conflicts_left;	/* there were so many more than the list takes */
 	struct event		*owed_events;	/* about ourselves, that could not be written yet */
 	size_t			 n_owed_events, cap_owed_events;
 	struct mono		 owed_at;
