@@ -731,6 +731,25 @@ d10_one_switch_that_lies_on_all_its_ports_is_sixteen_conflicts_and_a_number(void
 	assert_int_equal(lab_status("counters", "conflictsUntold"), 60 - 16);
 }
 
+static void
+what_other_processes_say_in_vain_is_counted(void **state)
+{
+	const struct msg_delivered of_nothing = { 4711, DELIVERY_ACKNOWLEDGED, 1, "" };
+
+	(void)state;
+	lab_sweep();
+	assert_int_equal(lab_status("counters", "answersStray"), 0);
+	lab_plug(0, CAMERA, A, 5);
+	lab.acknowledge = false;
+	lab_sweep();
+	lab_later(1000);
+	engine_delivered(lab.engine, &of_nothing, lab.now);
+	assert_int_equal(lab_status("counters", "answersStray"), 1);
+	engine_messages_dropped(lab.engine, 3);
+	assert_int_equal(lab_status("counters", "messagesDropped"), 3);
+	assert_int_equal(lab_status("counters", "outboxRowsLate"), 0);
+}
+
 /* R3: more of them than are kept in mind cost no more than a look at each, are counted, and take nobody's place. */
 static void
 d10_claims_on_a_hundred_thousand_ports_are_counted(void **state)
@@ -800,6 +819,7 @@ main(void)
 		CLAIM(d6_a_port_that_makes_up_addresses_takes_no_more_than_512_findings),
 		CLAIM(devices_without_a_place_are_no_flood_of_a_port), CLAIM(d6_devices_without_a_place_are_a_flood_of_their_switch),
 		CLAIM(d10_a_conflict_is_not_told_again_because_the_other_end_missed_a_poll),
+		CLAIM(what_other_processes_say_in_vain_is_counted),
 		CLAIM(d10_claims_on_a_hundred_thousand_ports_are_counted),
 		CLAIM(d10_one_switch_that_lies_on_all_its_ports_is_sixteen_conflicts_and_a_number),
 		CLAIM(a_device_that_jumps_about_is_told_four_times_and_then_where_it_stays),
