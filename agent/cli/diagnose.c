@@ -98,32 +98,22 @@ receivers_with(const struct conf *c, const char *name)
 	return count;
 }
 
-static bool
-is_well_known(const char *community)
-{
-	static const char *const words[] = { "public", "private", "community", "snmp", "cisco", "admin", "secret", "write", "read" };
-
-	for (size_t i = 0; community != NULL && i < nitems(words); i++)
-		if (strcasecmp(community, words[i]) == 0)
-			return true;
-	return false;
-}
-
 /* The worst that is to be said of it; "": nothing. */
 static const char *
 weakness(const struct conf_credential *cr, enum trouble *what)
 {
-	const struct { bool is; enum trouble what; const char *words; } said[] = {
-		{ cr->version != SNMP_V3 && is_well_known(cr->community), TROUBLE_CREDENTIAL_WELL_KNOWN, "its community is one that everybody tries first" },
-		{ cr->version != SNMP_V3, TROUBLE_CREDENTIAL_IN_CLEAR, "versions 1 and 2c send the community in clear" },
-		{ cr->auth == AUTH_NONE, TROUBLE_CREDENTIAL_OPEN, "it has neither authentication nor privacy" },
-		{ cr->auth == AUTH_MD5 && cr->priv == PRIV_DES, TROUBLE_CREDENTIAL_WEAK, "MD5 and DES are weak" },
-		{ cr->auth == AUTH_MD5, TROUBLE_CREDENTIAL_WEAK, "MD5 is weak" },
-		{ cr->priv == PRIV_DES, TROUBLE_CREDENTIAL_WEAK, "DES is weak" },
-		{ cr->priv == PRIV_NONE, TROUBLE_CREDENTIAL_IN_CLEAR, "without privacy all is sent in clear" } };
+	static const struct { unsigned all_of; enum trouble what; const char *words; } said[] = {
+		{ WEAK_COMMUNITY, TROUBLE_CREDENTIAL_WELL_KNOWN, "its community is one that everybody tries first" },
+		{ WEAK_VERSION, TROUBLE_CREDENTIAL_IN_CLEAR, "versions 1 and 2c send the community in clear" },
+		{ WEAK_NO_AUTH, TROUBLE_CREDENTIAL_OPEN, "it has neither authentication nor privacy" },
+		{ WEAK_MD5 | WEAK_DES, TROUBLE_CREDENTIAL_WEAK, "MD5 and DES are weak" },
+		{ WEAK_MD5, TROUBLE_CREDENTIAL_WEAK, "MD5 is weak" },
+		{ WEAK_DES, TROUBLE_CREDENTIAL_WEAK, "DES is weak" },
+		{ WEAK_NO_PRIV, TROUBLE_CREDENTIAL_IN_CLEAR, "without privacy all is sent in clear" } };
+	unsigned weak = conf_weaknesses(cr);
 
 	for (size_t i = 0; i < nitems(said); i++) {
-		if (!said[i].is)
+		if ((weak & said[i].all_of) != said[i].all_of)
 			continue;
 		*what = said[i].what;
 		return said[i].words;

@@ -373,6 +373,13 @@ page_status(const json_t *doc)
 	    "%{counters.events} events, %{counters.alarmsInFloods} in floods, %{counters.storeFailures} store failures");
 	if (number(doc, "counters.stationsRefused") > 0 || number(doc, "counters.rowsRefused") > 0)
 		line_of("refused", doc, "%{counters.stationsRefused} stations (too many), %{counters.rowsRefused} rows");
+	if (number(doc, "counters.messagesDropped") > 0 || number(doc, "counters.answersStray") > 0)
+		line_of("messages", doc, "of our own processes: %{counters.messagesDropped} dropped, %{counters.answersStray} answers about nothing in "
+		    "flight");
+	if (number(doc, "counters.outboxRowsLate") > 0)
+		line_of("late", doc, "%{counters.outboxRowsLate} notifications wait for the next start: there was no memory for them");
+	if (number(doc, "counters.conflictsUntold") > 0)
+		line_of("conflicts", doc, "%{counters.conflictsUntold} were not told one by one: their switch has too many of them");
 	status_lists(doc);
 	status_credentials(doc);
 	line_of("identity", doc, "engine ID %{engineId}, epoch %{epoch}");

@@ -240,6 +240,7 @@ check_v3(struct loader *l, enum conf_group_id id, size_t i, struct conf_credenti
 {
 	struct where w = where_is(l, id, i, NULL);
 	bool has_auth = is_said(l, id, i, "auth_secret") || cr->auth_secret_file != NULL;
+	unsigned weak = conf_weaknesses(cr);
 	bool has_priv = is_said(l, id, i, "priv_secret") || cr->priv_secret_file != NULL;
 
 	if (cr->user == NULL && !is_said(l, id, i, "user"))
@@ -254,15 +255,15 @@ check_v3(struct loader *l, enum conf_group_id id, size_t i, struct conf_credenti
 		mistake(&w, "has a secret for privacy, but priv is missing");
 	if (cr->priv != PRIV_NONE && cr->auth == AUTH_NONE && !is_said(l, id, i, "auth"))
 		mistake(&w, "priv needs auth");
-	if (cr->auth == AUTH_NONE && !is_said(l, id, i, "auth") && cr->priv == PRIV_NONE && !has_auth && !has_priv)
+	if ((weak & WEAK_NO_AUTH) && !is_said(l, id, i, "auth") && (weak & WEAK_NO_PRIV) && !has_auth && !has_priv)
 		warning(&w, "has neither authentication nor privacy");
 	w = where_is(l, id, i, "auth");
 	if (cr->auth == AUTH_NONE && cr->priv != PRIV_NONE && is_said(l, id, i, "auth"))
 		mistake(&w, "priv needs auth");
-	if (cr->auth == AUTH_MD5 && !cr->allow_weak)
+	if ((weak & WEAK_MD5) && !cr->allow_weak)
 		mistake(&w, "MD5 is weak and needs allow_weak = true");
 	w = where_is(l, id, i, "priv");
-	if (cr->priv == PRIV_DES && !cr->allow_weak)
+	if ((weak & WEAK_DES) && !cr->allow_weak)
 		mistake(&w, "DES is weak and needs allow_weak = true");
 }
 
@@ -298,7 +299,7 @@ check_credential(struct loader *l, enum conf_group_id id, size_t i, struct conf_
 			mistake(&w, "is for versions 1 and 2c only");
 		else
 			check_secret(l, id, i, "community", "community_file", &cr->community, cr->community_file);
-		if (cr->community != NULL && (strcmp(cr->community, "public") == 0 || strcmp(cr->community, "private") == 0))
+		if (conf_weaknesses(cr) & WEAK_COMMUNITY)
 			warning(&w, "the community is one that everybody tries first");
 	}
 	check_secret(l, id, i, "auth_secret", "auth_secret_file", &cr->auth_secret, cr->auth_secret_file);

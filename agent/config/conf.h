@@ -107,8 +107,11 @@ const char			*conf_version_text(enum snmp_version v);	/* "1", "2c", "3" */
 const struct conf_site		*conf_site(const struct conf *c, const char *name);
 const struct conf_switch	*conf_switch(const struct conf *c, const char *name);
 
-/* Why what is said with it can be read or forged by others on the way (threat-model.md C5): a static text. NULL: it cannot. */
-const char	*conf_weakness(const struct conf_credential *c);
+/* Why what is said with it can be read or forged by others on the way (threat-model.md C5), the worst first: the one place that decides.
+ * WEAK_COMMUNITY: everybody tries this one first; only who knows secrets can say so. */
+enum weakness { WEAK_VERSION = 1, WEAK_NO_AUTH = 2, WEAK_MD5 = 4, WEAK_NO_PRIV = 8, WEAK_DES = 16, WEAK_COMMUNITY = 32 };
+unsigned	 conf_weaknesses(const struct conf_credential *c);	/* a set; 0: it cannot */
+const char	*conf_weakness(const struct conf_credential *c);	/* the worst of them, a static text; NULL: none */
 /* Whether notify would do the same for both: all that it is told of them and of their credentials is equal. false also when out
  * of memory, or without a credential. */
 bool	conf_same_receiver(const struct conf *a, const struct conf_receiver *of_a, const struct conf *b, const struct conf_receiver *of_b);

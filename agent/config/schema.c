@@ -354,11 +354,39 @@ conf_version_text(enum snmp_version v)
 	return "?";
 }
 
+static bool
+is_well_known(const char *community)
+{
+	static const char *const words[] = { "public", "private", "community", "snmp", "cisco", "admin", "secret", "write", "read" };
+
+	for (size_t i = 0; community != NULL && i < nitems(words); i++)
+		if (strcasecmp(community, words[i]) == 0)
+			return true;
+	return false;
+}
+
+unsigned
+conf_weaknesses(const struct conf_credential *c)
+{
+	if (c->version != SNMP_V3)
+		return WEAK_VERSION | (is_well_known(c->community) ? WEAK_COMMUNITY : 0);	/* it has nothing else */
+	return (c->auth == AUTH_NONE ? WEAK_NO_AUTH : 0) | (c->auth == AUTH_MD5 ? WEAK_MD5 : 0) | (c->priv == PRIV_NONE ? WEAK_NO_PRIV : 0) |
+	    (c->priv == PRIV_DES ? WEAK_DES : 0);
+}
+
 const char *
 conf_weakness(const struct conf_credential *c)
 {
-	return c->version == SNMP_V1 ? "version 1" : c->version == SNMP_V2C ? "version 2c" : c->auth == AUTH_NONE ? "no authentication" :
-	    c->auth == AUTH_MD5 ? "MD5" : c->priv == PRIV_NONE ? "no privacy" : c->priv == PRIV_DES ? "DES" : NULL;
+	static const struct { unsigned is; const char *text; } words[] = { { WEAK_NO_AUTH, "no authentication" }, { WEAK_MD5, "MD5" },
+		{ WEAK_NO_PRIV, "no privacy" }, { WEAK_DES, "DES" } };
+	unsigned weak = conf_weaknesses(c);
+
+	if (weak & WEAK_VERSION)
+		return c->version == SNMP_V1 ? "version 1" : "version 2c";
+	for (size_t i = 0; i < nitems(words); i++)
+		if (weak & words[i].is)
+			return words[i].text;
+	return NULL;
 }
 
 const struct conf_site *

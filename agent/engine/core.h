@@ -73,7 +73,8 @@ struct unsaved {
 #define ROLES_MAX 24
 
 enum engine_counter { CNT_REPORTS, CNT_REPORTS_DROPPED, CNT_RESYNCS, CNT_EVENTS, CNT_STORE_FAILURES, CNT_FLOODED, CNT_POLLS_ASKED,
-	CNT_EVENTS_DROPPED, CNT_FINDINGS_REFUSED, CNT_MOVES_DAMPED, CNT_CONFLICTS_UNTOLD, CNT_EVENTS_FROM_MEMORY, CNT_N };
+	CNT_EVENTS_DROPPED, CNT_FINDINGS_REFUSED, CNT_MOVES_DAMPED, CNT_CONFLICTS_UNTOLD, CNT_EVENTS_FROM_MEMORY,
+	CNT_MESSAGES_DROPPED, CNT_ANSWERS_STRAY, CNT_ROWS_LATE, CNT_N };
 
 struct engine {
 	struct conf		*conf;
@@ -97,7 +98,7 @@ struct engine {
 	uint64_t		*changed;	/* MACs to look at */
 	size_t			 n_changed, cap_changed;
 	bool			 all_stale;	/* the policies or the registry changed: everything known is looked at again */
-	bool			 conflicts_owed;	/* one could not be written: tried again */
+	bool			 conflicts_owed;	/* one could not be written, or there were many at once: tried again */
 	bool			 summaries_owed;	/* there may be findings that a summary or a macFlood still has to count */
 	struct sw		*polled_owed;	/* those that have, in a list; NULL: none */
 	bool			 tables_dirty;	/* some switch has a table that is not on disk */
@@ -110,6 +111,7 @@ struct engine {
 	struct flood		 floods[FLOODS_MAX];
 	struct told_conflict	*conflicts;
 	size_t			 n_conflicts, cap_conflicts;
+	size_t			 conflicts_left;	/* there were so many more than the list takes */
 	struct event		*owed_events;	/* about ourselves, that could not be written yet */
 	size_t			 n_owed_events, cap_owed_events;
 	struct mono		 owed_at;

@@ -14,13 +14,17 @@
 #define REGISTRY_OLD_DAYS 400
 #define POLICY_OLD_DAYS 730
 #define BEHIND_S 900			/* the oldest row of a receiver that is up */
-#define NEIGHBOURS_LOOKED_AT 1024	/* of a switch: one with bad manners keeps nobody waiting */
+#define LOOKED_AT 4000000		/* ports and neighbours, for the cables of one switch: one with bad manners keeps nobody waiting */
 #define POLLS_TO_COMPLETE 3		/* as for a baseline */
+
+struct heard;
 
 struct doctor {
 	struct engine	*e;
 	struct sw	**sorted;	/* by name */
 	size_t		 n;
+	struct heard	**heard;	/* by sw.index: who is heard on its ports */
+	size_t		*n_heard;
 	struct moment	 now;
 	struct troubles	 t;
 };
@@ -236,33 +240,86 @@ check_port(struct doctor *d, const struct sw *sw, const struct port *p)
 		trouble_add(&d->t, TROUBLE_LINK_ONE_SIDED, at, "%s of %s leads to %s by its own word only", p->name, sw->name, p->towards->name);
 }
 
-/* The polled switch that every neighbour on port `p` of `sw` is; NULL: none is polled, or they differ. */
-static const struct sw *
-only_neighbour(const struct sw *sw, const struct port *p)
-{
-	const struct sw *hit = NULL;
+/* What is heard on one port; `is` NULL: several switches, it is a segment. */
+struct heard { uint32_t if_index; const struct sw *is; };
 
-	for (size_t i = 0; i < sw->n_neighbours; i++) {
-		if (sw->neighbours[i].neighbour.if_index != p->if_index || sw->neighbour_is[i] == NULL)
-			continue;
-		if (hit != NULL && hit != sw->neighbour_is[i])
-			return NULL;		/* a segment with several switches on it */
-		hit = sw->neighbour_is[i];
-	}
-	return hit;
+static int
+heard_compare(const void *a, const void *b)
+{
+	const struct heard *x = a, *y = b;
+
+	return (x->if_index > y->if_index) - (x->if_index < y->if_index);
 }
 
-/* `sw` hears `other`, which says that it speaks from a port where it hears a third switch. */
+/* Per port of `sw` the polled switch that every neighbour there is, in the order of ports. NULL: out of memory. */
+static struct heard *
+heard_on(const struct sw *sw, size_t *n)
+{
+	struct heard *v = calloc(sw->n_neighbours + 1, sizeof *v);
+	size_t all = 0, ports = 0;
+
+	for (size_t i = 0; v != NULL && i < sw->n_neighbours; i++)
+		if (sw->neighbour_is[i] != NULL)
+			v[all++] = (struct heard){ sw->neighbours[i].neighbour.if_index, sw->neighbour_is[i] };
+	if (all > 0)
+		qsort(v, all, sizeof *v, heard_compare);
+	for (size_t i = 0; i < all; i++) {
+		if (ports == 0 || v[ports - 1].if_index != v[i].if_index)
+			v[ports++] = v[i];
+		else if (v[ports - 1].is != v[i].is)
+			v[ports - 1].is = NULL;
+	}
+	*n = ports;
+	return v;
+}
+
+/* All of `d->heard`, for check_both_ends(). False: out of memory. */
+static bool
+heard_everywhere(struct doctor *d)
+{
+	if ((d->heard = calloc(d->n + 1, sizeof *d->heard)) == NULL || (d->n_heard = calloc(d->n + 1, sizeof *d->n_heard)) == NULL)
+		return false;
+	for (size_t i = 0; i < d->n; i++)
+		if ((d->heard[i] = heard_on(d->e->net.switches[i], &d->n_heard[i])) == NULL)
+			return false;
+	return true;
+}
+
+static void
+heard_free(struct doctor *d)
+{
+	for (size_t i = 0; d->heard != NULL && i < d->n; i++)
+		free(d->heard[i]);
+	free(d->heard);
+	free(d->n_heard);
+}
+
+/* NULL: none is polled, or they differ. */
+static const struct sw *
+only_neighbour(const struct doctor *d, const struct sw *sw, const struct port *p)
+{
+	const struct heard key = { .if_index = p->if_index };
+	const struct heard *h = bsearch(&key, d->heard[sw->index], d->n_heard[sw->index], sizeof key, heard_compare);
+
+	return h != NULL ? h->is : NULL;
+}
+
+/* `sw` hears `other`, which says that it speaks from a port where it hears a third switch. To find that port means to look at all of
+ * `other`: a switch that says so of many on large ones is looked at until that was enough. */
 static void
 check_both_ends(struct doctor *d, const struct sw *sw)
 {
-	for (size_t i = 0; i < sw->n_neighbours && i < NEIGHBOURS_LOOKED_AT; i++) {
+	size_t effort = 0;
+
+	for (size_t i = 0; i < sw->n_neighbours && effort < LOOKED_AT; i++) {
 		const struct row_neighbour *nb = &sw->neighbours[i].neighbour;
 		const struct sw *other = sw->neighbour_is[i], *third;
-		const struct port *p = sw_port(sw, nb->if_index);
-		const struct port *q = other != NULL && other != sw && p != NULL ? port_named(other, nb) : NULL;
+		const struct port *p = other != NULL && other != sw ? sw_port(sw, nb->if_index) : NULL, *q;
 
-		if (q == NULL || only_neighbour(sw, p) != other || (third = only_neighbour(other, q)) == NULL || third == sw)
+		if (p == NULL || only_neighbour(d, sw, p) != other)
+			continue;
+		effort += other->n_ports + other->n_neighbours;
+		if ((q = port_named(other, nb)) == NULL || (third = only_neighbour(d, other, q)) == NULL || third == sw)
 			continue;
 		trouble_add(&d->t, TROUBLE_LINK_CONTRADICTED, (struct trouble_at){ .switch_name = sw->name, .port = p->name,
 		    .if_index = p->if_index }, "%s of %s hears %s of %s, which hears %s there", p->name, sw->name, q->name, other->name, third->name);
@@ -442,16 +499,17 @@ answer_doctor(struct engine *e, const struct msg_query *q, struct moment now)
 {
 	struct doctor d = { .e = e, .sorted = switches_sorted(e), .n = e->net.n_switches, .now = now, .t = troubles_new() };
 
-	if (d.sorted == NULL || d.t.list == NULL) {
+	if (e->net.topology_stale)
+		neighbours_resolve(&e->net);
+	if (d.sorted == NULL || d.t.list == NULL || !heard_everywhere(&d)) {
 		answer_error(e, q->id, "out of memory", NULL);
 	} else {
-		if (e->net.topology_stale)
-			neighbours_resolve(&e->net);
 		check_all_but_switches(&d);
 		check_switches(&d);
 		answer_send(e, q->id, json_pack("{s:i, s:O, s:I, s:o}", "version", 1, "findings", d.t.list, "omitted", (json_int_t)d.t.omitted,
 		    "credentials", credentials_json(&d)));
 	}
+	heard_free(&d);
 	json_decref(d.t.list);
 	free(d.sorted);
 }

@@ -308,10 +308,16 @@ engine_configure(struct engine *e, struct conf *conf, struct registry *registry,
 void
 engine_delivered(struct engine *e, const struct msg_delivered *m, struct moment now)
 {
+	static long long said;
 	const struct event *ev = outbox_result(e->outbox, m, now);
 
-	if (ev == NULL)
+	if (ev == NULL) {
+		e->counters[CNT_ANSWERS_STRAY]++;
+		if (log_limit(&said))
+			log_warnx("an answer of notify is about outbox row %llu, which is not in flight: dropped (%llu so far)",
+			    (unsigned long long)m->row, (unsigned long long)e->counters[CNT_ANSWERS_STRAY]);
 		return;
+	}
 	if (m->result == DELIVERY_ACKNOWLEDGED && ev->seen_at.us != 0 && now.wall.us > ev->seen_at.us)
 		e->latency_ms[e->n_latency++ % nitems(e->latency_ms)] = (uint64_t)(now.wall.us - ev->seen_at.us) / 1000;
 	answer_delivered(e, ev->id, m, now);
@@ -367,6 +373,12 @@ engine_counters(struct engine *e, unsigned poller, const struct msg_counters *m)
 {
 	if (poller < POLLERS_MAX)
 		e->polled[poller] = *m;
+}
+
+void
+engine_messages_dropped(struct engine *e, uint64_t n)
+{
+	e->counters[CNT_MESSAGES_DROPPED] = n;
 }
 
 void

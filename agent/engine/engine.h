@@ -59,6 +59,8 @@ void	engine_role(struct engine *e, const struct msg_role *m);
 void	engine_reload(struct engine *e, const struct msg_reload *m);
 /* For `status`: what a poller has counted. */
 void	engine_counters(struct engine *e, unsigned poller, const struct msg_counters *m);
+/* For `status`: so many messages to and from our other processes were dropped so far, because they did not decode or were not read. */
+void	engine_messages_dropped(struct engine *e, uint64_t n);
 /* Whoever asks has gone: answers that are being given end. */
 void	engine_views_gone(struct engine *e);
 /* A question of an operator: answered by engine_ops.answer, now or with a later tick. */

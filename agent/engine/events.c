@@ -246,13 +246,18 @@ event_decided(struct engine *e, size_t head)
 static void
 row_give(struct engine *e, const struct outbox_row *p, struct moment now)
 {
+	static long long said, said_lost;
+
 	if (outbox_add(e->outbox, p, now))
 		return;
 	if ((p->row & OUTBOX_UNSAVED) == 0) {
-		log_error("out of memory: %s to %s waits for the next start", p->event.id, p->receiver);
+		e->counters[CNT_ROWS_LATE]++;
+		if (log_limit(&said))
+			log_error("out of memory: %s to %s waits for the next start", p->event.id, p->receiver);
 		return;
 	}
-	log_error("out of memory: %s to %s is lost", p->event.id, p->receiver);
+	if (log_limit(&said_lost))
+		log_error("out of memory: %s to %s is lost", p->event.id, p->receiver);
 	e->counters[CNT_EVENTS_DROPPED]++;
 	unsaved_row_done(e, p->row);
 }

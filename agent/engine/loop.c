@@ -37,7 +37,7 @@ static struct loop {
 	struct peer		 peer[POLLERS_MAX], notify, views;
 	bool			 identity_owed;	/* it could not be had */
 	struct mono		 identity_at;	/* when it is tried again */
-	uint64_t		 dropped;	/* messages that did not decode */
+	uint64_t		 dropped;	/* messages that did not decode, came too early, or were not read by whom they are for */
 } loop;
 
 static struct moment
@@ -75,6 +75,19 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	arm(loop.identity_owed && next > IDENTITY_MS ? IDENTITY_MS : next);
 }
 
+/* Counted, and said once a second: whoever does this can do it at will. */
+static void
+message_dropped(const char *who, unsigned index, uint16_t type)
+{
+	static long long said;
+
+	loop.dropped++;
+	if (loop.engine != NULL)
+		engine_messages_dropped(loop.engine, loop.dropped);
+	if (log_limit(&said))
+		log_warnx("message of type %u %s %u dropped (%" PRIu64 " so far)", type, who, index, loop.dropped);
+}
+
 /* A call that may have left something due: the tick decides. */
 static void
 tick_soon(void)
@@ -98,7 +111,7 @@ poller_say(unsigned poller, uint64_t key, uint16_t type)
 		return;			/* a poller that comes back sends snapshots anyway */
 	put_u64(&b, key);
 	if (chan_put(c, type, &b) < 0)
-		log_warnx("poller %u does not read; a request for a poll was dropped", poller);
+		message_dropped("for poller", poller, type);
 	buf_free(&b);
 }
 
@@ -152,7 +165,7 @@ out_answer(void *arg, uint32_t id, const char *json, size_t n, bool more)
 	put_u8(&b, more);
 	put_bytes(&b, json, n);
 	if (chan_put(loop.views.chan, MSG_ANSWER, &b) < 0)
-		log_warnx("views does not read; an answer was dropped");
+		message_dropped("for views", 0, MSG_ANSWER);
 	buf_free(&b);
 }
 
@@ -174,8 +187,12 @@ poller_message(struct peer *p, uint16_t type, struct msg_in *body)
 
 	switch (type) {
 	case MSG_HELLO:
-		p->epoch = get_u64(body);
-		return;
+		key = get_u64(body);
+		if (msg_in_done(body)) {
+			p->epoch = key;
+			return;
+		}
+		break;
 	case MSG_COUNTERS:
 		if (msg_counters_decode(body, &counters) == 0) {
 			engine_counters(loop.engine, p->index, &counters);
@@ -207,8 +224,7 @@ poller_message(struct peer *p, uint16_t type, struct msg_in *body)
 	default:
 		break;
 	}
-	loop.dropped++;
-	log_warnx("message of type %u from poller %u dropped (%" PRIu64 " so far)", type, p->index, loop.dropped);
+	message_dropped("from poller", p->index, type);
 }
 
 static void
@@ -217,12 +233,15 @@ peer_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, int 
 	struct peer *p = arg;
 	struct msg_delivered delivered;
 	struct msg_query query;
+	const char *who = p->role == PEER_POLLER ? "from poller" : p->role == PEER_NOTIFY ? "from notify" : "from views";
 
 	(void)c;
 	if (fd >= 0)
 		close(fd);
-	if (loop.engine == NULL)
+	if (loop.engine == NULL) {
+		message_dropped(who, p->index, type);
 		return;
+	}
 	if (p->role == PEER_POLLER)
 		poller_message(p, type, body);
 	else if (p->role == PEER_NOTIFY && type == MSG_DELIVERED && msg_delivered_decode(body, &delivered) == 0)
@@ -230,7 +249,7 @@ peer_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, int 
 	else if (p->role == PEER_VIEWS && type == MSG_QUERY && msg_query_decode(body, &query) == 0)
 		engine_query(loop.engine, &query, now());
 	else
-		loop.dropped++;
+		message_dropped(who, p->index, type);
 	tick_soon();
 }
 
@@ -376,6 +395,7 @@ configure(void *arg, const void *p, size_t n)
 		conf_free(c);
 		return -EIO;
 	}
+	engine_messages_dropped(loop.engine, loop.dropped);
 	registry_complain(c, missing);
 	child_ready();
 	tick_soon();

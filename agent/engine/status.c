@@ -114,7 +114,9 @@ static json_t *
 counters_json(const struct engine *e)
 {
 	static const char *const names[] = { "reports", "reportsDropped", "resyncs", "events", "storeFailures", "alarmsInFloods",
-		"pollsAsked", "eventsDropped", "findingsRefused", "movesDamped", "conflictsUntold", "eventsFromMemory" };
+		"pollsAsked", "eventsDropped", "findingsRefused", "movesDamped", "conflictsUntold", "eventsFromMemory", "messagesDropped", "answersStray",
+		"outboxRowsLate" };
+	_Static_assert(nitems(names) == CNT_N, "each counter has its name");
 	json_t *o = json_object(), *poller = json_object();
 
 	for (size_t i = 0; i < nitems(names); i++)

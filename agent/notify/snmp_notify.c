@@ -38,6 +38,7 @@ struct snmp_notify {
 	uint32_t		 boots;
 	netsnmp_large_fd_set	 fds;
 	uint32_t		 serial;
+	struct snmp_target	*targets;	/* in a list */
 };
 
 enum engine_state { ENGINE_KNOWN, ENGINE_UNKNOWN, ENGINE_ASKED, ENGINE_DOUBTFUL };
@@ -70,6 +71,8 @@ struct snmp_target {
 	size_t				 hops;		/* addresses left at once by ICMP, since something was answered or begun */
 	uint8_t				 auth_ku[USM_AUTH_KU_LEN], priv_ku[USM_PRIV_KU_LEN];
 	size_t				 auth_ku_len, priv_ku_len;
+	struct snmp_target		*next;	/* of snmp_notify.targets */
+	struct enginetime_struct	 clock;	/* while another engine is forgotten */
 	int				 fd;
 	void				*session;
 	struct usmUser			*user;		/* version 3; NULL until the engine is known */
@@ -375,15 +378,43 @@ own_time(const struct snmp_notify *n)
 	set_enginetime((u_char *)(uintptr_t)n->engine_id, (u_int)n->engine_id_len, n->boots & INT32_MAX, (u_int)up.tv_sec & INT32_MAX, TRUE);
 }
 
-/* A doubtful engine is asked anew with a new session. free_enginetime() takes all engines with the same hash (of 23), which may be
- * ours: traps would go out with boots and time 0. Other receivers' are told again by their next Report. */
+/* The library's clock of the engine that a target speaks to; NULL: it has none. */
+static struct enginetime_struct *
+clock_of(const struct snmp_target *t)
+{
+	netsnmp_session *s = t->session != NULL && t->inform ? snmp_sess_session(t->session) : NULL;
+
+	return s != NULL && s->securityEngineIDLen > 0 ? search_enginetime_list(s->securityEngineID, (u_int)s->securityEngineIDLen) : NULL;
+}
+
+/* As it was before. */
+static void
+clock_restore(struct snmp_target *t)
+{
+	netsnmp_session *s = snmp_sess_session(t->session);
+	struct enginetime_struct *e;
+
+	set_enginetime(s->securityEngineID, (u_int)s->securityEngineIDLen, t->clock.engineBoot, t->clock.engineTime, (u_int)t->clock.authenticatedFlag);
+	if ((e = clock_of(t)) != NULL)
+		e->lastReceivedEngineTime = t->clock.lastReceivedEngineTime;
+}
+
+/* A doubtful engine is asked anew with a new session. free_enginetime() takes all engines with the same hash (of 23): ours, and traps
+ * would go out with boots and time 0; or another receiver's, and its next inform would be sent in vain, and what it once
+ * authenticated believed again. These get theirs back. */
 static void
 engine_forget(struct snmp_target *t)
 {
+	const struct enginetime_struct *gone = clock_of(t), *e;
 	netsnmp_session *s = snmp_sess_session(t->session);
 
+	for (struct snmp_target *x = t->n->targets; x != NULL; x = x->next)
+		x->clock = (e = clock_of(x)) != NULL && e != gone ? *e : (struct enginetime_struct){ .engineID = NULL };
 	if (s->securityEngineIDLen > 0)
 		free_enginetime(s->securityEngineID, s->securityEngineIDLen);
+	for (struct snmp_target *x = t->n->targets; x != NULL; x = x->next)
+		if (x->clock.engineID != NULL && clock_of(x) == NULL)	/* where that points to was freed */
+			clock_restore(x);
 	own_time(t->n);
 	session_close(t);
 }
@@ -848,6 +879,8 @@ snmp_target_new(struct snmp_notify *n, const struct conf_credential *cred, bool 
 		if (cred->priv != PRIV_NONE && (cred->auth == AUTH_NONE || !key_of(cred->auth, cred->priv_secret, t->priv_ku, &t->priv_ku_len)))
 			goto bad;
 	}
+	t->next = n->targets;
+	n->targets = t;
 	return t;
 bad:
 	snmp_target_free(t);
@@ -986,6 +1019,11 @@ snmp_target_free(struct snmp_target *t)
 	while (t->tries != NULL)
 		try_end(t, t->tries, NOTIFY_FAILED, "the receiver's configuration changed");
 	session_close(t);
+	for (struct snmp_target **p = &t->n->targets; *p != NULL; p = &(*p)->next)
+		if (*p == t) {
+			*p = t->next;
+			break;
+		}
 	if (t->timer != NULL)
 		event_free(t->timer);
 	if (t->kick != NULL)

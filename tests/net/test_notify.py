@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tests/net/test_notify.py: our notifications against a real snmptrapd. Usage: test_notify.py NOTIFY_PEER SOURCE_DIR
 Exit 77 (skip) where snmptrapd is not installed. Needs no privileges; ports are high, state is in a temporary folder."""
-import hashlib, os, resource, shutil, socket, subprocess, sys, tempfile, threading, time
+import hashlib, os, resource, select, shutil, socket, subprocess, sys, tempfile, threading, time
 
 PEER, SOURCE = sys.argv[1], sys.argv[2]
 OUR_ENGINE = "80001f8804c0ffee0123456789"
@@ -162,6 +162,49 @@ def own_time_stays(trapd_of, traps, port):
     print("ok: traps keep our time while another engine is forgotten")
 
 
+class Relay(threading.Thread):
+    """Between our notify and one receiver; counts what goes there."""
+    def __init__(self, to):
+        super().__init__(daemon=True)
+        self.front, self.back = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in "ab")
+        self.count, self.over = 0, False
+        self.front.bind(("127.0.0.1", 0))
+        self.back.connect(("127.0.0.1", to))
+        self.port = self.front.getsockname()[1]
+        self.start()
+
+    def run(self):
+        whom = None
+        while not self.over:
+            for s in select.select([self.front, self.back], [], [], 0.1)[0]:
+                if s is self.front:
+                    data, whom = s.recvfrom(65535)
+                    self.count += 1
+                    self.back.send(data)
+                else:
+                    self.front.sendto(s.recv(65535), whom)
+        self.front.close()
+        self.back.close()
+
+
+def others_time_stays(trapd_of):
+    """... or another receiver's: its next inform would be for nothing, and be sent again."""
+    chain = lambda engine: sum(hashlib.md5(engine).digest()[::4]) % 23
+    one, two = [n for n in map(str, range(1000)) if chain(bytes.fromhex("80001f8804") + n.encode()) == 11][:2]
+    numbers = free_port(), free_port()
+    receivers = [trapd_of("chain" + e, n, e) for e, n in zip((one, two), numbers)]
+    relay, first = Relay(numbers[1]), []
+    rows = peer(1, f"wrong,127.0.0.1,{numbers[0]},inform3,not the right secret", f"well,127.0.0.1,{relay.port},inform3,{SECRET}",
+                between=lambda: first.append(relay.count))
+    relay.over = True
+    relay.join()
+    for r in receivers:
+        r.stop()
+    assert [r[2] for r in rows if r[0] == "wrong"] == ["refused"] * 3 and [r[2] for r in rows if r[0] == "well"] == ["acknowledged"] * 3, rows
+    assert relay.count - first[0] == 2, (first, relay.count)       # one datagram for each of two informs
+    print("ok: another receiver's engine is not forgotten with one in its chain")
+
+
 def liar():
     """Whoever answers each message with a Report of yet another engine id makes each inform be sent twice, not for ever."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
@@ -255,6 +298,7 @@ def main():
         print("ok: unknown user refused, the good one beside it served")
 
         own_time_stays(trapd, t, port)
+        others_time_stays(trapd)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hung:
             hung.bind(("127.0.0.1", 0))         # takes all, answers nothing
             silent = hung.getsockname()[1]

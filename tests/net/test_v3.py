@@ -33,6 +33,16 @@ def poll_twins(ports):
     same('twins: no question in vain', (n['requests'] - n['replies'], n['timeouts'], n['mismatched']), (0, 0, 0))
 
 
+def without_memory(port):
+    """poll_peer -o: lets each allocation of a poll by v3 fail once, but those of the keys, which it makes once for all its polls."""
+    p = subprocess.run([os.path.join(sys.argv[1], 'tests', 'net', 'poll_peer'), '-3', '-o', '-c', 'both:one for both', f'127.0.0.1:{port}'],
+                       capture_output=True, text=True, timeout=120)
+    same('out of memory: no abort, no leak', (p.returncode, p.stderr), (0, ''))
+    told, n = map(json.loads, p.stdout.splitlines())
+    same('nothing told of the switch that is not so, and nothing asked in vain', (told['wrong'], n['timeouts'], n['mismatched']), (0, 0, 0))
+    same('and every kind of end was there', (told['allocations'] > 40, told['dropped'] > 3, told['incomplete'] > 30), (True, True, True))
+
+
 def main():
     with Lab(sys.argv[1]) as lab:
         port = free_port()
@@ -70,6 +80,7 @@ def main():
         same('C5: credentials', [(c['name'], c['weak'], c['switches']) for c in lab.ctl('status')['credentials']],
              [('one', False, 2), ('two', False, 2), ('twin-a', False, 1), ('twin-b', False, 1), ('three', False, 0), ('wrong', False, 0)])
         poll_twins(twins.values())
+        without_memory(twins['twin-a'])
         answer = lab.ctl('test', 'noc')
         same('the v3 inform', answer['result'], 'acknowledged')
         same('received by snmptrapd', answer['eventId'] in [e['eventId'] for e in trapd.events('heartbeat')], True)

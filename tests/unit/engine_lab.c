@@ -435,6 +435,8 @@ put_neighbours(struct packed *p, int sw)
 		put_neighbour(p, 8, lab_bridge[sw == CORE ? A : CORE], NULL);
 	if (sw == A && lab.forged != 0)
 		put_neighbour(p, 9, lab.forged, lab.says);
+	for (uint32_t i = 0; sw == A && i < lab.claimed; i++)
+		put_said(p, &(struct said){ .port = 10 + i, .chassis = lab_bridge[B], .name = "b", .port_id = "Gi1", .caps = CAP_BRIDGE }, i);
 	for (uint32_t i = 0; sw == A && i < lab.crowd; i++)
 		put_said(p, &(struct said){ .port = 8, .chassis = 0x00bb00000000 + i, .name = "x", .caps = CAP_BRIDGE }, i);
 	for (size_t i = 0; i < nitems(lab.said); i++)

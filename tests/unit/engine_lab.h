@@ -45,6 +45,7 @@ struct lab {
 	uint32_t		 ports;		/* of each switch */
 	struct burst		 burst;
 	uint32_t		 borrowed;	/* a shows the core's own address on so many ports, from 10 on */
+	uint32_t		 claimed;	/* on so many ports of a, from 10 on, somebody says that he is b, on "Gi1" of it */
 	uint64_t		 forged;	/* a's port 9 has a neighbour that says it is the switch of this MAC; 0: none */
 	struct said		 said[8];	/* those with a port */
 	bool			 deaf;		/* the three do not hear each other, but see their addresses */

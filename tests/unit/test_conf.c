@@ -243,26 +243,32 @@ pairs_of_files_hold(void **state)
 static void
 c5_what_is_weak_is_said(void **state)
 {
-	static const struct { struct conf_credential c; const char *why; } cases[] = {
-		{ { .version = SNMP_V1 }, "version 1" }, { { .version = SNMP_V2C }, "version 2c" }, { { .version = SNMP_V3 }, "no authentication" },
-		{ { .version = SNMP_V3, .auth = AUTH_MD5, .priv = PRIV_AES128 }, "MD5" },
-		{ { .version = SNMP_V3, .auth = AUTH_SHA256 }, "no privacy" },
-		{ { .version = SNMP_V3, .auth = AUTH_SHA256, .priv = PRIV_DES }, "DES" },
-		{ { .version = SNMP_V3, .auth = AUTH_SHA256, .priv = PRIV_AES128 }, NULL },
-		{ { .version = SNMP_V3, .auth = AUTH_SHA512, .priv = PRIV_AES256 }, NULL },
+	static const struct { struct conf_credential c; const char *why; unsigned all; } cases[] = {
+		{ { .version = SNMP_V1 }, "version 1", WEAK_VERSION }, { { .version = SNMP_V2C }, "version 2c", WEAK_VERSION },
+		{ { .version = SNMP_V2C, .community = (char *)"k7-Rz" }, "version 2c", WEAK_VERSION },
+		{ { .version = SNMP_V2C, .community = (char *)"Cisco" }, "version 2c", WEAK_VERSION | WEAK_COMMUNITY },
+		{ { .version = SNMP_V3 }, "no authentication", WEAK_NO_AUTH | WEAK_NO_PRIV },
+		{ { .version = SNMP_V3, .auth = AUTH_MD5, .priv = PRIV_AES128 }, "MD5", WEAK_MD5 },
+		{ { .version = SNMP_V3, .auth = AUTH_MD5, .priv = PRIV_DES }, "MD5", WEAK_MD5 | WEAK_DES },
+		{ { .version = SNMP_V3, .auth = AUTH_SHA256 }, "no privacy", WEAK_NO_PRIV },
+		{ { .version = SNMP_V3, .auth = AUTH_SHA256, .priv = PRIV_DES }, "DES", WEAK_DES },
+		{ { .version = SNMP_V3, .auth = AUTH_SHA256, .priv = PRIV_AES128 }, NULL, 0 },
+		{ { .version = SNMP_V3, .auth = AUTH_SHA512, .priv = PRIV_AES256 }, NULL, 0 },
 	};
 	static struct told t;
 	struct conf *c;
 
 	(void)state;
-	for (size_t i = 0; i < nitems(cases); i++)
+	for (size_t i = 0; i < nitems(cases); i++) {
 		assert_true(str_eq(conf_weakness(&cases[i].c), cases[i].why));
+		assert_int_equal(conf_weaknesses(&cases[i].c), cases[i].all);
+	}
 	assert_null(load("18-weak.in", &t));	/* MD5 and DES are refused, */
 	conf_free(load("19-weak-allowed.in", &t));	/* unless they are asked for */
 	assert_string_equal(t.text, "");
 	c = load("24-warnings.in", &t);
 	assert_non_null(c);
-	assert_true(c->warnings.n > 0 && strstr(c->warnings.v[0], "everybody tries first") != NULL);	/* "public" */
+	assert_true(c->warnings.n > 0 && strstr(c->warnings.v[0], "everybody tries first") != NULL);	/* "Cisco" */
 	conf_free(c);
 }
 

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine_lab.h"
 #include "model/rows.h"
@@ -12,7 +13,7 @@ static json_t *doc;
 static const char *
 found(bool hints)
 {
-	static char text[2048];
+	static char text[65536];
 	const json_t *f;
 	size_t i, at = 0;
 
@@ -99,6 +100,34 @@ a_cable_whose_ends_name_different_neighbours(void **state)
 }
 
 static void
+a_crowd_on_one_port_hides_no_contradiction_on_another(void **state)
+{
+	(void)state;
+	lab.crowd = 1100;			/* on port 8 */
+	lab.said[0] = (struct said){ .sw = A, .port = 9, .chassis = lab_bridge[B], .name = "b", .port_id = "Gi1", .caps = CAP_BRIDGE };
+	lab_sweep();
+	assert_non_null(strstr(found(false), "link-contradicted a Gi9"));
+}
+
+/* R3: processor time, so that a busy machine does not count; to look at all of b for the first thousand alone takes a second. */
+static void
+a_switch_that_claims_on_all_its_ports_to_be_a_large_one_keeps_nobody_waiting(void **state)
+{
+	clock_t before;
+
+	(void)state;
+	lab_sweep();
+	lab.ports = 60000;
+	lab.claimed = 50000;
+	lab_poll(A);
+	lab_poll(B);
+	before = clock();
+	assert_non_null(strstr(found(false), "link-contradicted a Gi10"));
+	print_message("%.2f s\n", (double)(clock() - before) / CLOCKS_PER_SEC);
+	assert_true(clock() - before < CLOCKS_PER_SEC / 2);
+}
+
+static void
 a_switch_without_an_uplink_while_others_have_one(void **state)
 {
 	(void)state;
@@ -178,6 +207,8 @@ main(void)
 		CLAIM(ports_that_the_operator_names_and_the_switch_does_not_have),
 		CLAIM(a_port_where_somebody_claims_to_be_a_switch_that_does_not_agree),
 		CLAIM(a_cable_whose_ends_name_different_neighbours),
+		CLAIM(a_crowd_on_one_port_hides_no_contradiction_on_another),
+		CLAIM(a_switch_that_claims_on_all_its_ports_to_be_a_large_one_keeps_nobody_waiting),
 		CLAIM(a_switch_without_an_uplink_while_others_have_one),
 		CLAIM(switches_that_cannot_be_told_apart),
 		CLAIM(receivers),

@@ -2,6 +2,7 @@
  * moment, a clock that is set, a reload in the middle of something, and switches and devices that lie. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine_lab.h"
@@ -731,6 +732,49 @@ d10_one_switch_that_lies_on_all_its_ports_is_sixteen_conflicts_and_a_number(void
 }
 
 static void
+what_other_processes_say_in_vain_is_counted(void **state)
+{
+	const struct msg_delivered of_nothing = { 4711, DELIVERY_ACKNOWLEDGED, 1, "" };
+
+	(void)state;
+	lab_sweep();
+	assert_int_equal(lab_status("counters", "answersStray"), 0);
+	lab_plug(0, CAMERA, A, 5);
+	lab.acknowledge = false;
+	lab_sweep();
+	lab_later(1000);
+	engine_delivered(lab.engine, &of_nothing, lab.now);
+	assert_int_equal(lab_status("counters", "answersStray"), 1);
+	engine_messages_dropped(lab.engine, 3);
+	assert_int_equal(lab_status("counters", "messagesDropped"), 3);
+	assert_int_equal(lab_status("counters", "outboxRowsLate"), 0);
+}
+
+/* R3: more of them than are kept in mind cost no more than a look at each, are counted, and take nobody's place. */
+static void
+d10_claims_on_a_hundred_thousand_ports_are_counted(void **state)
+{
+	enum { PORTS = 100100 };
+	const clock_t before = clock();
+
+	(void)state;
+	lab_sweep();
+	lab.ports = 9 + PORTS;
+	lab.claimed = PORTS;
+	for (int i = 0; i < 3; i++) {
+		lab_poll(A);
+		lab_poll(B);
+		lab_later(600000);
+	}
+	assert_int_equal(lab_told(EVENT_CONFLICT, "noc", NULL), 16);
+	assert_int_equal(lab_status("counters", "conflictsUntold"), PORTS - 16);
+	lab_poll(A);
+	lab_later(600000);
+	assert_int_equal(lab_status("counters", "conflictsUntold"), PORTS - 16);	/* each once */
+	print_message("%.1f s\n", (double)(clock() - before) / CLOCKS_PER_SEC);
+}
+
+static void
 a_device_that_jumps_about_is_told_four_times_and_then_where_it_stays(void **state)
 {
 	struct event ev;
@@ -775,6 +819,8 @@ main(void)
 		CLAIM(d6_a_port_that_makes_up_addresses_takes_no_more_than_512_findings),
 		CLAIM(devices_without_a_place_are_no_flood_of_a_port), CLAIM(d6_devices_without_a_place_are_a_flood_of_their_switch),
 		CLAIM(d10_a_conflict_is_not_told_again_because_the_other_end_missed_a_poll),
+		CLAIM(what_other_processes_say_in_vain_is_counted),
+		CLAIM(d10_claims_on_a_hundred_thousand_ports_are_counted),
 		CLAIM(d10_one_switch_that_lies_on_all_its_ports_is_sixteen_conflicts_and_a_number),
 		CLAIM(a_device_that_jumps_about_is_told_four_times_and_then_where_it_stays),
 	};
