@@ -1191,7 +1191,7 @@ session_open(struct snmp_peer *p)
 {
 	const char *why;
 	netsnmp_session t;
-	netsnmp_transport *transport;
+	netsnmp_transport *transport = NULL;
 
 	snmp_sess_init(&t);
 	t.callback = unasked_cb;
@@ -1199,13 +1199,12 @@ session_open(struct snmp_peer *p)
 	t.timeout = RTO_FIRST_MS * 1000;
 	t.retries = 0;
 	t.flags |= SNMP_FLAGS_DONT_PROBE;
-	if ((why = snmp_usm_template(&p->s->keys, &t, p->cred)) != NULL)
-		return why;
-	if ((transport = transport_new(p)) == NULL)
+	why = snmp_usm_template(&p->s->keys, &t, p->cred);
+	if (why == NULL && (transport = transport_new(p)) == NULL)
 		why = "";
-	else if ((p->session = snmp_sess_add_ex(&t, transport, NULL, NULL, NULL, NULL, NULL, NULL, NULL)) == NULL)
+	if (why == NULL && (p->session = snmp_sess_add_ex(&t, transport, NULL, NULL, NULL, NULL, NULL, NULL, NULL)) == NULL)
 		why = "refused by the library";		/* which freed the transport */
-	else
+	if (why == NULL)
 		p->usm.session = snmp_sess_session(p->session);
 	explicit_bzero(&t, sizeof t);
 	return why;

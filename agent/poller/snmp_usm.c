@@ -2,6 +2,7 @@
  * process, which it searches from the start; here each peer keeps its own. */
 #include "poller/snmp_usm.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +66,7 @@ snmp_usm_template(struct snmp_keys **keys, netsnmp_session *t, const struct conf
 		[PRIV_AES192C] = USM_CREATE_USER_PRIV_AES192_CISCO, [PRIV_AES256C] = USM_CREATE_USER_PRIV_AES256_CISCO };
 	const struct snmp_keys *k;
 
+	static_assert(sizeof k->key <= sizeof t->securityAuthKey && sizeof k->key <= sizeof t->securityPrivKey, "a key fits");
 	t->version = SNMP_VERSION_3;
 	t->securityModel = SNMP_SEC_MODEL_USM;
 	t->securityName = c->user;
@@ -76,9 +78,10 @@ snmp_usm_template(struct snmp_keys **keys, netsnmp_session *t, const struct conf
 	t->securityAuthProto = sc_get_auth_oid(auths[c->auth], &t->securityAuthProtoLen);
 	if (t->securityAuthProto == NULL)
 		return "authentication protocol not in this Net-SNMP";
-	if (c->auth_secret == NULL ||
-	    (k = key_of(keys, c->auth, t->securityAuthProto, t->securityAuthProtoLen, c->auth_secret)) == NULL)
+	if (c->auth_secret == NULL || strlen(c->auth_secret) < USM_LENGTH_P_MIN)
 		return "authentication secret refused (at least 8 octets)";
+	if ((k = key_of(keys, c->auth, t->securityAuthProto, t->securityAuthProtoLen, c->auth_secret)) == NULL)
+		return "";
 	memcpy(t->securityAuthKey, k->key, k->len);
 	t->securityAuthKeyLen = k->len;
 	if (c->priv == PRIV_NONE)
@@ -87,9 +90,10 @@ snmp_usm_template(struct snmp_keys **keys, netsnmp_session *t, const struct conf
 	t->securityPrivProto = sc_get_priv_oid(privs[c->priv], &t->securityPrivProtoLen);
 	if (t->securityPrivProto == NULL)
 		return "privacy protocol not in this Net-SNMP";
-	if (c->priv_secret == NULL || (k = key_of(keys, c->auth, t->securityAuthProto, t->securityAuthProtoLen, c->priv_secret)) == NULL ||
-	    k->len > sizeof t->securityPrivKey)
+	if (c->priv_secret == NULL || strlen(c->priv_secret) < USM_LENGTH_P_MIN)
 		return "privacy secret refused (at least 8 octets)";
+	if ((k = key_of(keys, c->auth, t->securityAuthProto, t->securityAuthProtoLen, c->priv_secret)) == NULL)
+		return "";
 	memcpy(t->securityPrivKey, k->key, k->len);
 	t->securityPrivKeyLen = k->len;
 	return NULL;

@@ -24,7 +24,7 @@ struct snmp_usm {
 };
 
 /* Sets what v3 needs in the template of a session. It holds keys then: wipe it. `keys` starts NULL-ed and is the caller's to free.
- * NULL: well; else why not, static. */
+ * NULL: well; else why not, static; "": out of memory. */
 const char	*snmp_usm_template(struct snmp_keys **keys, netsnmp_session *t, const struct conf_credential *c);
 /* The library works for this peer from _use() to _park(), and for no other: its user and its engine are in the library's tables
  * only then. */

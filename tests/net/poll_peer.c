@@ -157,7 +157,8 @@ run_without_memory(const struct conf *conf)
 
 	do {
 		fail_at = 0;
-		if ((o->poll = poll_new(snmp, conf, &o->sw, done_without_memory, o)) == NULL)
+		snmp_free(snmp);		/* and its keys */
+		if ((snmp = snmp_new(base)) == NULL || (o->poll = poll_new(snmp, conf, &o->sw, done_without_memory, o)) == NULL)
 			fatal("out of memory");
 		allocations = 0;
 		fail_at = k++;		/* the first one fails nowhere: all rows */
