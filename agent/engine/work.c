@@ -194,6 +194,8 @@ ask_doubted(struct engine *e)
 static bool
 topology_decide(struct engine *e, struct moment now)
 {
+	int64_t wait_ms;
+
 	if (!e->net.topology_stale) {
 		if (e->conflicts_owed && e->swept)
 			conflicts_tell(e, now);
@@ -202,8 +204,12 @@ topology_decide(struct engine *e, struct moment now)
 	if (mono_since(e->topology_at, now.mono) < 0)
 		return false;
 	uplinks_decide(&e->net);
-	/* In the first sweep the other ends of most links were not read yet: nothing is told by then but what is clear anyway. */
-	e->topology_at = mono_add(now.mono, e->swept ? (int64_t)(e->net.effort / EFFORT_PER_MS) : FIRST_SWEEP_MS);
+	wait_ms = (int64_t)(e->net.effort / EFFORT_PER_MS);
+	/* In the first sweep the other ends of most links were not read yet: nothing is told by then but what is clear anyway. When it
+	 * is done, that is not waited for (sweep_judge()). */
+	if (!e->swept)
+		wait_ms = wait_ms / 5 > FIRST_SWEEP_MS ? wait_ms / 5 : FIRST_SWEEP_MS;
+	e->topology_at = mono_add(now.mono, wait_ms);
 	if (e->net.ports_changed)
 		look_at_ports(e);
 	e->net.ports_changed = false;
