@@ -115,7 +115,7 @@ static void
 table_changed(struct engine *e, struct sw *sw)
 {
 	struct row_ref ref;
-	struct row r;
+	struct row_fdb row;
 
 	sw->table_dirty = e->tables_dirty = true;
 	neighbours_changed(e, sw);
@@ -124,9 +124,8 @@ table_changed(struct engine *e, struct sw *sw)
 	for (size_t at = 0; sw->n_neighbours > 0 && rowset_next(&sw->table, &at, &ref);) {
 		const struct port *p;
 
-		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 && (p = sw_port(sw, sw_folded(sw, r.fdb.if_index))) != NULL &&
-		    p->has_neighbour && !p->uplink)
-			mac_changed(e, r.fdb.mac);
+		if (row_fdb_unpack(ref.p, ref.n, &row) && (p = sw_port(sw, sw_folded(sw, row.if_index))) != NULL && p->has_neighbour && !p->uplink)
+			mac_changed(e, row.mac);
 	}
 }
 
@@ -146,12 +145,12 @@ state_set(struct engine *e, struct sw *sw, enum switch_state state)
 {
 	bool was = sw_is_reached(sw);
 	struct row_ref ref;
-	struct row r;
+	struct row_fdb f;
 
 	net_state_set(&e->net, sw, state);
 	for (size_t at = 0; was != sw_is_reached(sw) && rowset_next(&sw->table, &at, &ref);)
-		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0)
-			mac_changed(e, r.fdb.mac);
+		if (row_fdb_unpack(ref.p, ref.n, &f))
+			mac_changed(e, f.mac);
 }
 
 /* An answered poll: the table and what follows from it. */
