@@ -104,12 +104,26 @@ void
 mac_changed(void *arg, struct mac mac)
 {
 	struct engine *e = arg;
+	struct station *st = net_station(&e->net, mac);
 
+	if (st != NULL && st->noted)
+		return;
 	if (array_grow((void **)&e->changed, e->n_changed, &e->cap_changed, sizeof *e->changed) < 0) {
 		e->all_stale = true;	/* nothing is forgotten: all is looked at again */
 		return;
 	}
 	e->changed[e->n_changed++] = mac_u64(mac);
+	if (st != NULL)
+		st->noted = true;
+}
+
+static void
+unnote(struct engine *e, uint64_t mac)
+{
+	struct station *st = net_station(&e->net, mac_of_u64(mac));
+
+	if (st != NULL)
+		st->noted = false;
 }
 
 static int
@@ -241,6 +255,8 @@ work(struct engine *e, struct moment now)
 	n = e->n_changed;
 	e->changed = NULL;
 	e->n_changed = e->cap_changed = 0;
+	for (size_t i = 0; i < n; i++)
+		unnote(e, macs[i]);
 	if (n > 0)
 		qsort(macs, n, sizeof *macs, u64_compare);
 	for (size_t i = 0; i < n; i++)
