@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "model/rows.h"
 
@@ -176,19 +177,10 @@ rowset_apply(const struct rowset *before, const struct rowset *removed, const st
 	return 0;
 }
 
-/* CRC-32 (IEEE 802.3), bit by bit over 4-bit steps: small, and fast enough for blobs of some kilobytes. */
 static uint32_t
 crc32_of(const uint8_t *p, size_t n)
 {
-	static const uint32_t nibble[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158,
-		0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
-	uint32_t crc = 0xffffffff;
-
-	for (size_t i = 0; i < n; i++) {
-		crc = crc >> 4 ^ nibble[(crc ^ p[i]) & 15];
-		crc = crc >> 4 ^ nibble[(crc ^ p[i] >> 4) & 15];
-	}
-	return ~crc;
+	return (uint32_t)crc32_z(0, p, n);	/* of no octets at NULL: 0, as of none anywhere */
 }
 
 void
