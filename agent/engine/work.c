@@ -13,6 +13,7 @@
 
 #define EFFORT_PER_MS 500		/* of uplinks_decide(), which does about twenty times as much in a millisecond */
 #define FIRST_SWEEP_MS 1000
+#define BASELINES_MAX 128		/* in one change */
 #define META_POLICIES "policies"
 
 /* ---- policies: what was in force when we last looked at everything */
@@ -232,12 +233,21 @@ topology_decide(struct engine *e, struct moment now)
 static void
 polled_judge(struct engine *e, struct moment now)
 {
+	struct sw *due[BASELINES_MAX];
+	size_t n = 0;
+
 	for (struct sw *sw; (sw = e->polled_owed) != NULL;) {
 		assert(sw->polled_owed);
 		e->polled_owed = sw->next_owed;
 		sw->polled_owed = false;
 		detect_polled(e, sw, sw->polled_complete, now);
 		sw->polled_complete = false;
+		if (detect_is_baseline_due(e, sw))
+			due[n++] = sw;
+		if (n == BASELINES_MAX || (n > 0 && e->polled_owed == NULL)) {
+			detect_baselines(e, due, n, now);
+			n = 0;
+		}
 	}
 }
 
