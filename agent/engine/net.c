@@ -321,7 +321,7 @@ change_sighting(struct change *c, const struct row_fdb *row, bool added)
 		f->if_index = folded(&c->before, row->if_index);
 		sighting_remove(c->net, c->sw, f);
 	}
-	if (c->net->stations_matter || map_get(&c->net->owners, mac_u64(f->mac)) != NULL)
+	if (!c->net->topology_stale && (c->net->stations_matter || map_get(&c->net->owners, mac_u64(f->mac)) != NULL))
 		c->net->topology_stale = true;
 	if (c->l->changed != NULL)
 		c->l->changed(c->l->arg, f->mac);

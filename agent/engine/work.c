@@ -167,7 +167,7 @@ look_at_ports(struct engine *e)
 	for (size_t i = 0; i < e->net.n_slots; i++) {
 		const struct station *st = &e->net.slots[i];
 
-		for (uint32_t k = 0; k < st->n; k++) {
+		for (uint32_t k = 0; k < st->n && !st->noted; k++) {
 			const struct port *p = sw_port(st->seen[k].sw, st->seen[k].if_index);
 
 			if (p == NULL || !p->changed)
@@ -265,13 +265,14 @@ work(struct engine *e, struct moment now)
 	n = e->n_changed;
 	e->changed = NULL;
 	e->n_changed = e->cap_changed = 0;
-	for (size_t i = 0; i < n; i++)
-		unnote(e, macs[i]);
 	if (n > 0)
 		qsort(macs, n, sizeof *macs, u64_compare);
-	for (size_t i = 0; i < n; i++)
-		if (i == 0 || macs[i] != macs[i - 1])
-			detect_mac(e, mac_of_u64(macs[i]), now);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && macs[i] == macs[i - 1])
+			continue;
+		unnote(e, macs[i]);
+		detect_mac(e, mac_of_u64(macs[i]), now);
+	}
 	free(macs);
 	polled_judge(e, now);
 	return true;
