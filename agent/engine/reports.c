@@ -92,11 +92,10 @@ table_after(struct engine *e, struct sw *sw, struct incoming *in, struct rowset 
 	if (in->removed.bad || in->added.bad)
 		return -EBADMSG;
 	if (r->snapshot)
-		return in->removed.len > 0 ? -EBADMSG : rowset_load(after, in->added.p, in->added.len);
+		return in->removed.len > 0 ? -EBADMSG : rowset_take(after, &in->added);
 	if (!sw->in_step || r->epoch != sw->epoch || r->sequence != sw->sequence + 1)
 		return -EBADMSG;
-	if ((rc = rowset_load(&removed, in->removed.p, in->removed.len)) == 0 &&
-	    (rc = rowset_load(&added, in->added.p, in->added.len)) == 0)
+	if ((rc = rowset_take(&removed, &in->removed)) == 0 && (rc = rowset_take(&added, &in->added)) == 0)
 		rc = rowset_apply(&sw->table, &removed, &added, after, &strays);
 	e->net.strays += strays;
 	rowset_free(&removed);

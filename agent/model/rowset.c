@@ -73,13 +73,13 @@ rowset_next(const struct rowset *s, size_t *at, struct row_ref *out)
 	return 1;
 }
 
-int
-rowset_load(struct rowset *out, const void *bytes, size_t n)
+/* 0, or -EBADMSG. */
+static int
+rows_check(const uint8_t *p, size_t n, size_t *count)
 {
-	const uint8_t *p = bytes;
 	struct row_ref last = { NULL, 0 };
 
-	*out = (struct rowset){ 0 };
+	*count = 0;
 	for (size_t at = 0; at < n;) {
 		struct row_ref r;
 
@@ -87,21 +87,40 @@ rowset_load(struct rowset *out, const void *bytes, size_t n)
 			return -EBADMSG;
 		r.n = (size_t)p[at] << 8 | p[at + 1];
 		r.p = p + at + 2;
-		if (r.n == 0 || r.n > n - at - 2 || r.p[0] >= ROW_NKINDS || (last.p != NULL && ref_compare(&last, &r) >= 0)) {
-			out->count = 0;
+		if (r.n == 0 || r.n > n - at - 2 || r.p[0] >= ROW_NKINDS || (last.p != NULL && ref_compare(&last, &r) >= 0))
 			return -EBADMSG;
-		}
 		last = r;
 		at += 2 + r.n;
-		out->count++;
+		(*count)++;
 	}
-	put_bytes(&out->bytes, bytes, n);
-	if (out->bytes.bad) {
-		rowset_free(out);
-		return -ENOMEM;
-	}
+	return 0;
+}
+
+int
+rowset_take(struct rowset *out, struct buf *bytes)
+{
+	size_t count;
+
+	*out = (struct rowset){ 0 };
+	if (bytes->bad || rows_check(bytes->p, bytes->len, &count) < 0)
+		return -EBADMSG;
+	*out = (struct rowset){ *bytes, count };
+	*bytes = (struct buf){ 0 };
 	buf_fit(&out->bytes);
 	return 0;
+}
+
+int
+rowset_load(struct rowset *out, const void *bytes, size_t n)
+{
+	struct buf copy = { 0 };
+	int rc;
+
+	*out = (struct rowset){ 0 };
+	put_bytes(&copy, bytes, n);
+	rc = copy.bad ? -ENOMEM : rowset_take(out, &copy);
+	buf_free(&copy);
+	return rc;
 }
 
 /* Goes through two sets at once. Returns <0: `a` only, >0: `b` only, 0: in both, and steps; 2 in *end when both are through. */
