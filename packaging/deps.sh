@@ -13,7 +13,7 @@ need_packages() {
 }
 
 BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config libsnmp-dev libevent-dev libconfig-dev libsqlite3-dev libjansson-dev
-	libssl-dev libseccomp-dev libcmocka-dev ieee-data libwireshark-data)
+	libssl-dev libseccomp-dev zlib1g-dev libcmocka-dev ieee-data libwireshark-data)
 RUN_PACKAGES=(snmp snmptrapd python3 procps)
 TEST_PACKAGES=(clang libclang-rt-14-dev snmpd snmptt smitools mandoc python3-jsonschema sqlite3 graphviz)
 # The real peers of --all.

@@ -110,14 +110,33 @@ end_with_ellipsis(char *out, size_t len, size_t size)
 	return len + ELLIPSIS_LEN;
 }
 
+/* Visible ASCII with single blanks inside: almost all text there is, and it stays as it came. */
+static bool
+is_clean(const uint8_t *p, size_t n)
+{
+	uint8_t last = ' ';
+
+	for (size_t i = 0; i < n; last = p[i++])
+		if (p[i] < ' ' || p[i] > '~' || (p[i] == ' ' && last == ' '))
+			return false;
+	return last != ' ';
+}
+
 size_t
 text_clean(char *out, size_t size, const void *octets, size_t n)
 {
 	const uint8_t *p = octets;
-	size_t len = 0, span = utf8_span(p, n);
-	bool utf8 = span > 0, gap = false;
+	size_t len = 0, span;
+	bool utf8, gap = false;
 
 	assert(size > 0);
+	if (n > 0 && n < size && is_clean(p, n)) {
+		memcpy(out, p, n);
+		out[n] = '\0';
+		return n;
+	}
+	span = utf8_span(p, n);
+	utf8 = span > 0;
 	if (utf8)
 		n = span;
 	for (size_t i = 0; i < n;) {

@@ -144,8 +144,12 @@ struct engine {
 void		 detect_mac(struct engine *e, struct mac mac, struct moment now);
 /* The registry or a rule about addresses says that it is of a restricted maker; what its neighbours say is not asked. */
 bool		 detect_by_block(struct engine *e, struct mac mac);
-/* A poll of `sw` was applied: its baseline, what is absent from it. */
+/* A poll of `sw` was applied: what is absent from it. */
 void		 detect_polled(struct engine *e, struct sw *sw, bool complete, struct moment now);
+/* The baseline is an act with a date: what is located there now was there before we looked. It is on disk together with its date,
+ * so that a crash makes nothing new of it; those of several switches in one change, for which the disk is waited for once. */
+bool		 detect_is_baseline_due(const struct engine *e, const struct sw *sw);
+void		 detect_baselines(struct engine *e, struct sw *const *due, size_t n, struct moment now);
 /* It missed polls or answers again: its devices' presence, and an alarm for it or for the switch that it hangs behind. */
 void		 detect_reachability(struct engine *e, struct sw *sw, struct moment now);
 /* An ARP or ND table says the address of a finding. */

@@ -613,62 +613,92 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 	}
 }
 
-/* The switch with its date, and what hangs there; the caller ends the change. Fills in the id that each finding has then. */
+/* The switches with their date, and what hangs there; the caller ends the change. Fills in the id that each finding has then. */
 static int
-baseline_write(struct engine *e, struct sw *sw, uint32_t *ids)
+baselines_write(struct engine *e, struct sw *const *due, size_t n, uint32_t *ids)
 {
 	int rc = change_begin(e);
 
-	if (rc == 0)
-		rc = change_switch(e, sw);
-	for (struct finding *f = sw->findings; f != NULL && rc == 0; f = f->next_at) {
-		struct detection d = f->d;
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		rc = change_switch(e, due[i]);
+		for (struct finding *f = due[i]->findings; f != NULL && rc == 0; f = f->next_at) {
+			struct detection d = f->d;
 
-		if (!d.announced) {
-			d.origin = d.origin == ORIGIN_POLICY ? ORIGIN_POLICY : ORIGIN_EXISTING;
-			rc = change_detection(e, &d);
+			if (!d.announced) {
+				d.origin = d.origin == ORIGIN_POLICY ? ORIGIN_POLICY : ORIGIN_EXISTING;
+				rc = change_detection(e, &d);
+			}
+			*ids++ = d.id;
 		}
-		*ids++ = d.id;
 	}
 	return rc;
 }
 
-/* The baseline is an act with a date: what is located here now was there before we looked. It is on disk together with its date,
- * so that a crash makes nothing new of it. */
-static void
-baseline_take(struct engine *e, struct sw *sw, struct moment now)
+/* The same to its end: 0, or what went wrong, and then it is as before. */
+static int
+baselines_keep(struct engine *e, struct sw *const *due, size_t n, uint32_t *ids, struct moment now)
 {
-	struct finding *next;
-	size_t n = 0, k = 0;
-	uint32_t *ids;
 	int rc;
 
-	assert(sw->baseline_at.us == 0);
-	for (struct finding *f = sw->findings; f != NULL; f = f->next_at)
-		n++;
-	if ((ids = calloc(n + 1, sizeof *ids)) == NULL)
-		return;				/* with its next poll */
-	sw->baseline_at = now.wall;
+	for (size_t i = 0; i < n; i++)
+		due[i]->baseline_at = now.wall;
 	do
-		rc = baseline_write(e, sw, ids);
+		rc = baselines_write(e, due, n, ids);
 	while ((rc = change_end(e, rc, "the baseline of a switch", now)) == -EAGAIN);
-	if (rc < 0) {
-		sw->baseline_at = (struct wall){ 0 };
-		free(ids);
-		return;				/* with its next poll */
-	}
-	sw->baseline_order = ++e->order;
-	for (struct finding *f = sw->findings; f != NULL; f = f->next_at, k++) {
-		f->d.id = ids[k];
-		if (!f->d.announced && f->d.origin != ORIGIN_POLICY)
-			f->d.origin = ORIGIN_EXISTING;
-	}
-	free(ids);
-	for (struct finding *f = sw->findings; f != NULL; f = next) {
+	for (size_t i = 0; i < n && rc < 0; i++)
+		due[i]->baseline_at = (struct wall){ 0 };
+	for (size_t i = 0; i < n && rc == 0 && !in_memory(e); i++)
+		due[i]->dirty = due[i]->state_dirty = due[i]->table_dirty = false;
+	return rc;
+}
+
+/* What is held waits no longer for the baseline of its place. */
+static void
+held_tell(struct engine *e, struct sw *sw, struct moment now)
+{
+	for (struct finding *f = sw->findings, *next; f != NULL; f = next) {
 		next = f->next_at;		/* it may leave the list */
 		if (f->held)
 			detect_mac(e, f->d.mac, now);
 	}
+}
+
+void
+detect_baselines(struct engine *e, struct sw *const *due, size_t n, struct moment now)
+{
+	size_t n_findings = 0, k = 0;
+	uint32_t *ids;
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		for (struct finding *f = due[i]->findings; f != NULL; f = f->next_at)
+			n_findings++;
+	ids = calloc(n_findings + 1, sizeof *ids);
+	rc = ids != NULL ? baselines_keep(e, due, n, ids, now) : -ENOMEM;
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		due[i]->baseline_order = ++e->order;
+		for (struct finding *f = due[i]->findings; f != NULL; f = f->next_at) {
+			f->d.id = ids[k++];
+			if (!f->d.announced && f->d.origin != ORIGIN_POLICY)
+				f->d.origin = ORIGIN_EXISTING;
+		}
+	}
+	free(ids);
+	for (size_t i = 0; i < n; i++) {
+		if (rc < 0 && n > 1) {		/* what one of them cannot have, the others may */
+			detect_baselines(e, &due[i], 1, now);
+		} else if (rc == 0) {
+			held_tell(e, due[i], now);
+			summary_tell(e, due[i], now);
+		}				/* else with its next poll */
+	}
+	relearning_judge(e, now);
+}
+
+bool
+detect_is_baseline_due(const struct engine *e, const struct sw *sw)
+{
+	return sw->baseline_at.us == 0 && e->swept && (sw->complete_polls > 0 || sw->polls >= 3);
 }
 
 void
@@ -686,12 +716,6 @@ detect_polled(struct engine *e, struct sw *sw, bool complete, struct moment now)
 			next = f->next_at;
 			absence(e, f, sw, now);
 		}
-	}
-	if (sw->baseline_at.us == 0 && e->swept && (sw->complete_polls > 0 || sw->polls >= 3)) {
-		baseline_take(e, sw, now);
-		if (sw->baseline_at.us != 0)
-			summary_tell(e, sw, now);
-		relearning_judge(e, now);
 	}
 }
 

@@ -84,16 +84,20 @@ sighting_find(struct station *st, const struct sw *sw, uint32_t if_index, uint16
 	return NULL;
 }
 
-/* One MAC in several VLANs of a port counts once; one that routers share counts nowhere. */
+/* Among the first `n` sightings. One MAC in several VLANs of a port counts once; one that routers share counts nowhere. */
+static bool
+counts_among(const struct station *st, uint32_t n, const struct sw *sw, uint32_t if_index)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (st->seen[i].sw == sw && st->seen[i].if_index == if_index && sighting_is_live(&st->seen[i]))
+			return !mac_is_virtual_router(mac_of_u64(st->mac));
+	return false;
+}
+
 static bool
 counts_on(const struct station *st, const struct sw *sw, uint32_t if_index)
 {
-	if (mac_is_virtual_router(mac_of_u64(st->mac)))
-		return false;
-	for (uint32_t i = 0; i < st->n; i++)
-		if (st->seen[i].sw == sw && st->seen[i].if_index == if_index && sighting_is_live(&st->seen[i]))
-			return true;
-	return false;
+	return counts_among(st, st->n, sw, if_index);
 }
 
 static void
@@ -103,8 +107,7 @@ port_count(const struct sw *sw, uint32_t if_index, bool before, bool after)
 
 	if (p == NULL)
 		return;
-	if (!after && p->stations == 0)
-		return;				/* it could not be counted for want of memory (stations_count()) */
+	assert(after || p->stations > 0);
 	p->stations += after ? 1u : -1u;
 }
 
@@ -318,7 +321,7 @@ change_sighting(struct change *c, const struct row_fdb *row, bool added)
 		f->if_index = folded(&c->before, row->if_index);
 		sighting_remove(c->net, c->sw, f);
 	}
-	if (c->net->stations_matter || map_get(&c->net->owners, mac_u64(f->mac)) != NULL)
+	if (!c->net->topology_stale && (c->net->stations_matter || map_get(&c->net->owners, mac_u64(f->mac)) != NULL))
 		c->net->topology_stale = true;
 	if (c->l->changed != NULL)
 		c->l->changed(c->l->arg, f->mac);
@@ -327,6 +330,7 @@ change_sighting(struct change *c, const struct row_fdb *row, bool added)
 static void
 change_row(struct change *c, struct row_ref ref, bool added)
 {
+	struct row_fdb f;
 	struct row r;
 
 	if (ref.p[0] != ROW_FDB && ref.p[0] != ROW_ARP) {
@@ -335,18 +339,17 @@ change_row(struct change *c, struct row_ref ref, bool added)
 	}
 	if (added ? !c->add : !c->remove)
 		return;
-	if (row_unpack(ref.p, ref.n, &r) < 0) {
-		c->net->bad_rows++;
-		return;
-	}
-	if (r.kind == ROW_ARP) {
+	if (row_fdb_unpack(ref.p, ref.n, &f)) {
+		if (!c->refold || folded(&c->before, f.if_index) == folded(&c->after, f.if_index))
+			change_sighting(c, &f, added);
+	} else if (row_unpack(ref.p, ref.n, &r) == 0) {
+		assert(r.kind == ROW_ARP);
 		if (added && c->l->address != NULL)
 			c->l->address(c->l->arg, r.arp.mac, &r.arp.ip);
 		c->sw->has_arp |= added;
-		return;
+	} else {
+		c->net->bad_rows++;
 	}
-	if (!c->refold || folded(&c->before, r.fdb.if_index) == folded(&c->after, r.fdb.if_index))
-		change_sighting(c, &r.fdb, added);
 }
 
 /* The rows of ports that became members, or are none any more: rowset_diff() does not tell those that are the same. */
@@ -354,12 +357,11 @@ static void
 change_refold(struct change *c, const struct rowset *table, bool added)
 {
 	struct row_ref ref;
-	struct row r;
+	struct row_fdb f;
 
 	for (size_t at = 0; c->refold && rowset_next(table, &at, &ref);)
-		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 &&
-		    folded(&c->before, r.fdb.if_index) != folded(&c->after, r.fdb.if_index))
-			change_sighting(c, &r.fdb, added);
+		if (row_fdb_unpack(ref.p, ref.n, &f) && folded(&c->before, f.if_index) != folded(&c->after, f.if_index))
+			change_sighting(c, &f, added);
 }
 
 static void
@@ -392,8 +394,14 @@ struct port *
 sw_port(const struct sw *sw, uint32_t if_index)
 {
 	struct port key = { .if_index = if_index };
+	size_t likely;				/* numbers follow one another, mostly */
 
-	return sw->n_ports == 0 ? NULL : bsearch(&key, sw->ports, sw->n_ports, sizeof key, port_compare);
+	if (sw->n_ports == 0)
+		return NULL;
+	likely = if_index - sw->ports[0].if_index;
+	if (likely < sw->n_ports && sw->ports[likely].if_index == if_index)
+		return &sw->ports[likely];
+	return bsearch(&key, sw->ports, sw->n_ports, sizeof key, port_compare);
 }
 
 bool
@@ -517,42 +525,24 @@ owners_remove(struct net *n, struct sw *sw)
 
 /* ---- what a switch says of itself */
 
-struct on_port { uint64_t mac; uint32_t if_index; };
-
-static int
-on_port_compare(const void *a, const void *b)
-{
-	const struct on_port *x = a, *y = b;
-
-	if (x->if_index != y->if_index)
-		return x->if_index < y->if_index ? -1 : 1;
-	return (x->mac > y->mac) - (x->mac < y->mac);
-}
-
-/* Each MAC of the table once on each of its ports. */
-static int
+/* Each MAC of the table once on each of its ports. Rows of one MAC follow one another. */
+static void
 stations_count(const struct net *n, struct sw *sw)
 {
-	struct on_port *v = calloc(sw->fdb_rows + 1, sizeof *v);
+	struct mac last = { { 0 } };		/* no station has this one */
 	struct row_ref ref;
-	size_t count = 0;
+	struct row_fdb f;
 
-	if (v == NULL)
-		return -ENOMEM;
-	for (size_t at = 0; rowset_next(&sw->table, &at, &ref) && count < sw->fdb_rows;) {
+	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
 		const struct station *st;
-		struct row r;
 
-		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 && (st = net_station(n, r.fdb.mac)) != NULL &&
-		    counts_on(st, sw, sw_folded(sw, r.fdb.if_index)))
-			v[count++] = (struct on_port){ st->mac, sw_folded(sw, r.fdb.if_index) };
+		if (!row_fdb_unpack(ref.p, ref.n, &f) || mac_eq(f.mac, last) || (st = net_station(n, f.mac)) == NULL)
+			continue;
+		last = f.mac;
+		for (uint32_t i = 0; i < st->n; i++)
+			if (st->seen[i].sw == sw && !counts_among(st, i, sw, st->seen[i].if_index))
+				port_count(sw, st->seen[i].if_index, false, counts_among(st, i + 1, sw, st->seen[i].if_index));
 	}
-	qsort(v, count, sizeof *v, on_port_compare);
-	for (size_t i = 0; i < count; i++)
-		if (i == 0 || on_port_compare(&v[i - 1], &v[i]) != 0)
-			port_count(sw, v[i].if_index, false, true);
-	free(v);
-	return 0;
 }
 
 static void
@@ -638,7 +628,8 @@ sw_describe(struct net *n, struct sw *sw)
 			p->has_neighbour = true;
 	}
 	n->topology_stale = true;
-	return stations_count(n, sw);
+	stations_count(n, sw);
+	return 0;
 }
 
 static bool
@@ -688,24 +679,24 @@ crowd_again(struct change *c)
 	struct row_ref ref;
 	size_t rows = 0;
 	bool bare = false;
-	struct row r;
+	struct row_fdb f;
 
 	sw->crowded = false;
 	c->refold = false;		/* what was before is no more */
 	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
-		if (ref.p[0] != ROW_FDB || row_unpack(ref.p, ref.n, &r) < 0)
+		if (!row_fdb_unpack(ref.p, ref.n, &f))
 			continue;
-		if (!mac_eq(mac, r.fdb.mac)) {
-			const struct station *st = net_station(c->net, r.fdb.mac);
+		if (!mac_eq(mac, f.mac)) {
+			const struct station *st = net_station(c->net, f.mac);
 
-			mac = r.fdb.mac;
+			mac = f.mac;
 			rows = 0;
 			bare = true;
 			for (uint32_t i = 0; st != NULL && i < st->n && bare; i++)
 				bare = st->seen[i].sw != sw;
 		}
 		if (bare)
-			change_sighting(c, &r.fdb, true);
+			change_sighting(c, &f, true);
 		sw->crowded = sw->crowded || ++rows > SIGHTINGS_OF_SWITCH;
 	}
 }

@@ -102,7 +102,8 @@ _Static_assert(sizeof(struct sighting) == 24, "there are millions of them");
 struct station {
 	uint64_t	 mac;			/* 0: free slot */
 	struct sighting	*seen;
-	uint32_t	 n, cap;
+	uint32_t	 n, cap : 31;
+	uint32_t	 noted : 1;		/* it waits to be looked at (work.c) */
 };
 
 struct net {

@@ -92,11 +92,10 @@ table_after(struct engine *e, struct sw *sw, struct incoming *in, struct rowset 
 	if (in->removed.bad || in->added.bad)
 		return -EBADMSG;
 	if (r->snapshot)
-		return in->removed.len > 0 ? -EBADMSG : rowset_load(after, in->added.p, in->added.len);
+		return in->removed.len > 0 ? -EBADMSG : rowset_take(after, &in->added);
 	if (!sw->in_step || r->epoch != sw->epoch || r->sequence != sw->sequence + 1)
 		return -EBADMSG;
-	if ((rc = rowset_load(&removed, in->removed.p, in->removed.len)) == 0 &&
-	    (rc = rowset_load(&added, in->added.p, in->added.len)) == 0)
+	if ((rc = rowset_take(&removed, &in->removed)) == 0 && (rc = rowset_take(&added, &in->added)) == 0)
 		rc = rowset_apply(&sw->table, &removed, &added, after, &strays);
 	e->net.strays += strays;
 	rowset_free(&removed);
@@ -110,24 +109,35 @@ same_bytes(const struct rowset *a, const struct rowset *b)
 	return a->bytes.len == b->bytes.len && (a->bytes.len == 0 || memcmp(a->bytes.p, b->bytes.p, a->bytes.len) == 0);
 }
 
-/* Besides the MACs that changed: those whose verdict depends on how many are on their port, or on a neighbour there. */
+static bool
+is_beside_neighbour(const struct sw *sw, uint32_t if_index)
+{
+	const struct port *p = sw_port(sw, sw_folded(sw, if_index));
+
+	return p != NULL && p->has_neighbour && !p->uplink;
+}
+
 static void
-table_changed(struct engine *e, struct sw *sw)
+stations_changed(struct engine *e, const struct sw *sw, bool all)
 {
 	struct row_ref ref;
-	struct row r;
+	struct row_fdb f;
 
+	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);)
+		if (row_fdb_unpack(ref.p, ref.n, &f) && (all || is_beside_neighbour(sw, f.if_index)))
+			mac_changed(e, f.mac);
+}
+
+/* Besides the MACs that changed: those whose verdict depends on how many are on their port, or on a neighbour there. */
+static void
+table_changed(struct engine *e, struct sw *sw, bool first)
+{
 	sw->table_dirty = e->tables_dirty = true;
 	neighbours_changed(e, sw);
 	for (const struct finding *f = sw->findings; f != NULL; f = f->next_at)
 		mac_changed(e, f->d.mac);
-	for (size_t at = 0; sw->n_neighbours > 0 && rowset_next(&sw->table, &at, &ref);) {
-		const struct port *p;
-
-		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0 && (p = sw_port(sw, sw_folded(sw, r.fdb.if_index))) != NULL &&
-		    p->has_neighbour && !p->uplink)
-			mac_changed(e, r.fdb.mac);
-	}
+	if (sw->n_neighbours > 0 && !first)
+		stations_changed(e, sw, false);
 }
 
 /* The next report of what we have already, with nothing in it. */
@@ -142,16 +152,13 @@ nothing_new(const struct sw *sw, const struct incoming *in)
 
 /* It stopped answering, or began to: what its table says of a station counts for less now, or for more. */
 static void
-state_set(struct engine *e, struct sw *sw, enum switch_state state)
+state_set(struct engine *e, struct sw *sw, enum switch_state state, bool first)
 {
 	bool was = sw_is_reached(sw);
-	struct row_ref ref;
-	struct row r;
 
 	net_state_set(&e->net, sw, state);
-	for (size_t at = 0; was != sw_is_reached(sw) && rowset_next(&sw->table, &at, &ref);)
-		if (ref.p[0] == ROW_FDB && row_unpack(ref.p, ref.n, &r) == 0)
-			mac_changed(e, r.fdb.mac);
+	if (was != sw_is_reached(sw) && !first)
+		stations_changed(e, sw, true);
 }
 
 /* An answered poll: the table and what follows from it. */
@@ -159,6 +166,7 @@ static int
 table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment now)
 {
 	struct rowset after = { 0 };
+	bool first = sw->table.count == 0;
 	int rc;
 
 	assert(in->report.key == sw->key);
@@ -180,7 +188,7 @@ table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment 
 			rowset_free(&after);
 			return rc;
 		}
-		table_changed(e, sw);
+		table_changed(e, sw, first);
 	}
 	rowset_free(&after);
 	sw->epoch = in->report.epoch;
@@ -232,11 +240,12 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 	struct incoming **p = incoming_of(e, key);
 	struct sw *sw = net_switch(&e->net, key);
 	const struct msg_report *r;
-	bool answered, complete;
+	bool answered, complete, first;
 	struct wall started;
 
 	if (*p == NULL || sw == NULL)
 		return;
+	first = sw->table.count == 0;		/* all that it shows now is noted because it came */
 	r = &(*p)->report;
 	answered = r->state == SWITCH_OK || r->state == SWITCH_INCOMPLETE;
 	complete = answered && (r->complete & needed) == needed;
@@ -267,7 +276,7 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 		if (complete)
 			sw->last_complete = r->finished;
 	}
-	state_set(e, sw, r->state);
+	state_set(e, sw, r->state, first);
 	sw->dirty = true;
 	incoming_free(p);
 	if (answered)

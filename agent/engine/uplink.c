@@ -460,13 +460,12 @@ cut_make(const struct net *n, const struct sw *sw, uint32_t if_index, const stru
 	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
 		const struct station *st;
 		struct ports *to;
-		struct row r;
+		struct row_fdb f;
 
-		if (ref.p[0] != ROW_FDB || row_unpack(ref.p, ref.n, &r) < 0 || r.fdb.if_index == 0 || !is_ordinary(n, r.fdb.mac) ||
-		    (st = net_station(n, r.fdb.mac)) == NULL)
+		if (!row_fdb_unpack(ref.p, ref.n, &f) || f.if_index == 0 || !is_ordinary(n, f.mac) || (st = net_station(n, f.mac)) == NULL)
 			continue;
 		effort += st->n;
-		to = sw_folded(sw, r.fdb.if_index) == if_index ? &c->of_p : &c->of_rest;
+		to = sw_folded(sw, f.if_index) == if_index ? &c->of_p : &c->of_rest;
 		for (uint32_t k = 0; k < st->n; k++)
 			if (st->seen[k].sw == other && sighting_is_live(&st->seen[k]))
 				ports_add(to, st->seen[k].if_index);

@@ -13,6 +13,7 @@
 
 #define EFFORT_PER_MS 500		/* of uplinks_decide(), which does about twenty times as much in a millisecond */
 #define FIRST_SWEEP_MS 1000
+#define BASELINES_MAX 128		/* in one change */
 #define META_POLICIES "policies"
 
 /* ---- policies: what was in force when we last looked at everything */
@@ -104,12 +105,26 @@ void
 mac_changed(void *arg, struct mac mac)
 {
 	struct engine *e = arg;
+	struct station *st = net_station(&e->net, mac);
 
+	if (st != NULL && st->noted)
+		return;
 	if (array_grow((void **)&e->changed, e->n_changed, &e->cap_changed, sizeof *e->changed) < 0) {
 		e->all_stale = true;	/* nothing is forgotten: all is looked at again */
 		return;
 	}
 	e->changed[e->n_changed++] = mac_u64(mac);
+	if (st != NULL)
+		st->noted = true;
+}
+
+static void
+unnote(struct engine *e, uint64_t mac)
+{
+	struct station *st = net_station(&e->net, mac_of_u64(mac));
+
+	if (st != NULL)
+		st->noted = false;
 }
 
 static int
@@ -152,7 +167,7 @@ look_at_ports(struct engine *e)
 	for (size_t i = 0; i < e->net.n_slots; i++) {
 		const struct station *st = &e->net.slots[i];
 
-		for (uint32_t k = 0; k < st->n; k++) {
+		for (uint32_t k = 0; k < st->n && !st->noted; k++) {
 			const struct port *p = sw_port(st->seen[k].sw, st->seen[k].if_index);
 
 			if (p == NULL || !p->changed)
@@ -224,12 +239,21 @@ topology_decide(struct engine *e, struct moment now)
 static void
 polled_judge(struct engine *e, struct moment now)
 {
+	struct sw *due[BASELINES_MAX];
+	size_t n = 0;
+
 	for (struct sw *sw; (sw = e->polled_owed) != NULL;) {
 		assert(sw->polled_owed);
 		e->polled_owed = sw->next_owed;
 		sw->polled_owed = false;
 		detect_polled(e, sw, sw->polled_complete, now);
 		sw->polled_complete = false;
+		if (detect_is_baseline_due(e, sw))
+			due[n++] = sw;
+		if (n == BASELINES_MAX || (n > 0 && e->polled_owed == NULL)) {
+			detect_baselines(e, due, n, now);
+			n = 0;
+		}
 	}
 }
 
@@ -249,9 +273,12 @@ work(struct engine *e, struct moment now)
 	e->n_changed = e->cap_changed = 0;
 	if (n > 0)
 		qsort(macs, n, sizeof *macs, u64_compare);
-	for (size_t i = 0; i < n; i++)
-		if (i == 0 || macs[i] != macs[i - 1])
-			detect_mac(e, mac_of_u64(macs[i]), now);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && macs[i] == macs[i - 1])
+			continue;
+		unnote(e, macs[i]);
+		detect_mac(e, mac_of_u64(macs[i]), now);
+	}
 	free(macs);
 	polled_judge(e, now);
 	return true;

@@ -118,6 +118,8 @@ mac_is_virtual_router(struct mac m)
 		{ { 0x00, 0x07, 0xb4, 0x00 }, 4 },		/* GLBP */
 	};
 
+	if (m.b[0] != 0)
+		return false;			/* all of them begin so */
 	for (size_t i = 0; i < nitems(prefix); i++)
 		if (memcmp(m.b, prefix[i].b, prefix[i].n) == 0)
 			return true;

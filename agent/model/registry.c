@@ -79,6 +79,15 @@ name_add(struct registry *r, const char *name)
 	return (uint32_t)r->last_name;
 }
 
+/* -1: no hexadecimal digit. */
+static int
+hex_value(char c)
+{
+	char low = c | 0x20;
+
+	return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
 /* `digits` are 6, 7 or 9 hexadecimal digits. False: that is no block. */
 static bool
 block_add(struct registry *r, const char *digits, size_t n, const char *name, size_t name_len)
@@ -90,11 +99,11 @@ block_add(struct registry *r, const char *digits, size_t n, const char *name, si
 	if (b == NULL || text_clean(clean, sizeof clean, name, name_len) == 0)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		const char *at = strchr("0123456789abcdef", digits[i] >= 'A' && digits[i] <= 'F' ? digits[i] + 32 : digits[i]);
+		int value = hex_value(digits[i]);
 
-		if (at == NULL || *at == '\0')
+		if (value < 0)
 			return false;
-		prefix = prefix << 4 | (uint64_t)(at - "0123456789abcdef");
+		prefix = prefix << 4 | (uint64_t)value;
 	}
 	if (array_grow((void **)&b->v, b->n, &b->cap, sizeof *b->v) < 0) {
 		r->no_memory = true;

@@ -385,6 +385,17 @@ row_unpack(const uint8_t *p, size_t n, struct row *r)
 	return 0;
 }
 
+bool
+row_fdb_unpack(const uint8_t *p, size_t n, struct row_fdb *f)
+{
+	struct msg_in m = msg_in_of(p, n);
+
+	if (get_u8(&m) != ROW_FDB)
+		return false;
+	fdb_unpack(&m, f);
+	return msg_in_done(&m);
+}
+
 void
 row_free(struct row *r)
 {

@@ -105,6 +105,9 @@ void	row_pack(struct buf *b, const struct row *r);
 /* 0: *r is whole and in range, its octets are copies, row_free() it. -EBADMSG: not a row. */
 int	row_unpack(const uint8_t *p, size_t n, struct row *r);
 void	row_free(struct row *r);
+/* The same for a row of the MAC table alone, of which there are hundreds for each of another kind. False: it is of another kind, or
+ * no row. */
+bool	row_fdb_unpack(const uint8_t *p, size_t n, struct row_fdb *f);
 
 /* Copies at most 512 octets, without NULs and blanks at the end. false: out of memory. */
 bool	octets_set(struct octets *o, const void *p, size_t n);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "model/rows.h"
 
@@ -72,13 +73,13 @@ rowset_next(const struct rowset *s, size_t *at, struct row_ref *out)
 	return 1;
 }
 
-int
-rowset_load(struct rowset *out, const void *bytes, size_t n)
+/* 0, or -EBADMSG. */
+static int
+rows_check(const uint8_t *p, size_t n, size_t *count)
 {
-	const uint8_t *p = bytes;
 	struct row_ref last = { NULL, 0 };
 
-	*out = (struct rowset){ 0 };
+	*count = 0;
 	for (size_t at = 0; at < n;) {
 		struct row_ref r;
 
@@ -86,21 +87,40 @@ rowset_load(struct rowset *out, const void *bytes, size_t n)
 			return -EBADMSG;
 		r.n = (size_t)p[at] << 8 | p[at + 1];
 		r.p = p + at + 2;
-		if (r.n == 0 || r.n > n - at - 2 || r.p[0] >= ROW_NKINDS || (last.p != NULL && ref_compare(&last, &r) >= 0)) {
-			out->count = 0;
+		if (r.n == 0 || r.n > n - at - 2 || r.p[0] >= ROW_NKINDS || (last.p != NULL && ref_compare(&last, &r) >= 0))
 			return -EBADMSG;
-		}
 		last = r;
 		at += 2 + r.n;
-		out->count++;
+		(*count)++;
 	}
-	put_bytes(&out->bytes, bytes, n);
-	if (out->bytes.bad) {
-		rowset_free(out);
-		return -ENOMEM;
-	}
+	return 0;
+}
+
+int
+rowset_take(struct rowset *out, struct buf *bytes)
+{
+	size_t count;
+
+	*out = (struct rowset){ 0 };
+	if (bytes->bad || rows_check(bytes->p, bytes->len, &count) < 0)
+		return -EBADMSG;
+	*out = (struct rowset){ *bytes, count };
+	*bytes = (struct buf){ 0 };
 	buf_fit(&out->bytes);
 	return 0;
+}
+
+int
+rowset_load(struct rowset *out, const void *bytes, size_t n)
+{
+	struct buf copy = { 0 };
+	int rc;
+
+	*out = (struct rowset){ 0 };
+	put_bytes(&copy, bytes, n);
+	rc = copy.bad ? -ENOMEM : rowset_take(out, &copy);
+	buf_free(&copy);
+	return rc;
 }
 
 /* Goes through two sets at once. Returns <0: `a` only, >0: `b` only, 0: in both, and steps; 2 in *end when both are through. */
@@ -176,19 +196,10 @@ rowset_apply(const struct rowset *before, const struct rowset *removed, const st
 	return 0;
 }
 
-/* CRC-32 (IEEE 802.3), bit by bit over 4-bit steps: small, and fast enough for blobs of some kilobytes. */
 static uint32_t
 crc32_of(const uint8_t *p, size_t n)
 {
-	static const uint32_t nibble[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158,
-		0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
-	uint32_t crc = 0xffffffff;
-
-	for (size_t i = 0; i < n; i++) {
-		crc = crc >> 4 ^ nibble[(crc ^ p[i]) & 15];
-		crc = crc >> 4 ^ nibble[(crc ^ p[i] >> 4) & 15];
-	}
-	return ~crc;
+	return (uint32_t)crc32_z(0, p, n);	/* of no octets at NULL: 0, as of none anywhere */
 }
 
 void

@@ -21,6 +21,8 @@ void	rowset_free(struct rowset *s);		/* and makes it empty */
 int	rowset_build(struct rowset *out, struct row_ref *rows, size_t n);
 /* From bytes of another process or the database: checks lengths, kinds and order, not what is in the rows. 0, -EBADMSG, -ENOMEM. */
 int	rowset_load(struct rowset *out, const void *bytes, size_t n);
+/* The same with the buffer itself, which is empty then; if it is refused it stays the caller's. 0 or -EBADMSG. */
+int	rowset_take(struct rowset *out, struct buf *bytes);
 
 /* Walks a set: start with *at = 0; false at the end. */
 int	rowset_next(const struct rowset *s, size_t *at, struct row_ref *out);
