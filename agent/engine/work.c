@@ -160,32 +160,35 @@ look_at_all(struct engine *e)
 		neighbours_changed(e, e->net.switches[i]);
 }
 
+static bool
+ports_changed(const struct sw *sw)
+{
+	for (size_t i = 0; i < sw->n_ports; i++)
+		if (sw->ports[i].changed)
+			return true;
+	return false;
+}
+
 /* Every station on a port of which uplink.c thinks otherwise now. */
 static void
 look_at_ports(struct engine *e)
 {
-	for (size_t i = 0; i < e->net.n_slots; i++) {
-		const struct station *st = &e->net.slots[i];
-
-		for (uint32_t k = 0; k < st->n && !st->noted; k++) {
-			const struct port *p = sw_port(st->seen[k].sw, st->seen[k].if_index);
-
-			if (p == NULL || !p->changed)
-				continue;
-			mac_changed(e, mac_of_u64(st->mac));
-			break;
-		}
-	}
 	for (size_t i = 0; i < e->net.n_switches; i++) {
 		struct sw *sw = e->net.switches[i];
-		bool any = false;
+		struct row_ref ref;
+		struct row_fdb f;
 
-		for (size_t k = 0; k < sw->n_ports; k++) {
-			any |= sw->ports[k].changed;
-			sw->ports[k].changed = false;
+		if (!ports_changed(sw))
+			continue;
+		for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
+			const struct port *p = row_fdb_unpack(ref.p, ref.n, &f) ? sw_port(sw, sw_folded(sw, f.if_index)) : NULL;
+
+			if (p != NULL && p->changed)
+				mac_changed(e, f.mac);
 		}
-		if (any)
-			neighbours_changed(e, sw);
+		for (size_t k = 0; k < sw->n_ports; k++)
+			sw->ports[k].changed = false;
+		neighbours_changed(e, sw);
 	}
 }
 
