@@ -142,6 +142,8 @@ struct engine {
 /* detect.c */
 /* Looks at one MAC again: is it restricted, where is it, is there something to tell. */
 void		 detect_mac(struct engine *e, struct mac mac, struct moment now);
+/* Is there anything that could make this MAC a finding? Almost all are ordinary, and this has to be cheap for them. */
+bool		 detect_is_worth_a_look(struct engine *e, struct mac mac);
 /* The registry or a rule about addresses says that it is of a restricted maker; what its neighbours say is not asked. */
 bool		 detect_by_block(struct engine *e, struct mac mac);
 /* A poll of `sw` was applied: what is absent from it. */

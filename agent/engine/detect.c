@@ -99,9 +99,8 @@ detect_by_block(struct engine *e, struct mac mac)
 	return restricted;
 }
 
-/* Is there anything that could make this MAC a finding? Almost all are ordinary, and this has to be cheap for them. */
-static bool
-is_worth_a_look(struct engine *e, struct mac mac)
+bool
+detect_is_worth_a_look(struct engine *e, struct mac mac)
 {
 	const struct station *st = net_station(&e->net, mac);
 
@@ -526,7 +525,7 @@ detect_mac(struct engine *e, struct mac mac, struct moment now)
 	struct finding *f = finding_of(e, mac);
 	struct detection d;
 
-	if (!is_worth_a_look(e, mac))
+	if (!detect_is_worth_a_look(e, mac))
 		return;
 	if (f != NULL)
 		d = f->d;

@@ -264,7 +264,7 @@ bool
 work(struct engine *e, struct moment now)
 {
 	uint64_t *macs;
-	size_t n;
+	size_t n, kept = 0;
 
 	if (!topology_decide(e, now))
 		return false;
@@ -274,14 +274,17 @@ work(struct engine *e, struct moment now)
 	n = e->n_changed;
 	e->changed = NULL;
 	e->n_changed = e->cap_changed = 0;
-	if (n > 0)
-		qsort(macs, n, sizeof *macs, u64_compare);
+	/* Almost all are ordinary, and the others are few to sort. What is told of one of them makes no other one worth a look. */
 	for (size_t i = 0; i < n; i++) {
-		if (i > 0 && macs[i] == macs[i - 1])
-			continue;
 		unnote(e, macs[i]);
-		detect_mac(e, mac_of_u64(macs[i]), now);
+		if (detect_is_worth_a_look(e, mac_of_u64(macs[i])))
+			macs[kept++] = macs[i];
 	}
+	if (kept > 0)
+		qsort(macs, kept, sizeof *macs, u64_compare);
+	for (size_t i = 0; i < kept; i++)
+		if (i == 0 || macs[i] != macs[i - 1])
+			detect_mac(e, mac_of_u64(macs[i]), now);
 	free(macs);
 	polled_judge(e, now);
 	return true;

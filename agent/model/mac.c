@@ -64,50 +64,6 @@ mac_text(struct mac m, char out[static MAC_TEXT])
 	return out;
 }
 
-uint64_t
-mac_u64(struct mac m)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < sizeof m.b; i++)
-		v = v << 8 | m.b[i];
-	return v;
-}
-
-struct mac
-mac_of_u64(uint64_t v)
-{
-	struct mac m;
-
-	for (size_t i = sizeof m.b; i-- > 0; v >>= 8)
-		m.b[i] = (uint8_t)v;
-	return m;
-}
-
-bool
-mac_eq(struct mac a, struct mac b)
-{
-	return memcmp(a.b, b.b, sizeof a.b) == 0;
-}
-
-bool
-mac_is_zero(struct mac m)
-{
-	return mac_u64(m) == 0;
-}
-
-bool
-mac_is_group(struct mac m)
-{
-	return (m.b[0] & 1) != 0;
-}
-
-bool
-mac_is_local(struct mac m)
-{
-	return (m.b[0] & 2) != 0;
-}
-
 bool
 mac_is_virtual_router(struct mac m)
 {

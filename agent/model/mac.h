@@ -17,12 +17,50 @@ int		mac_parse(const char *text, struct mac *out);
 size_t		mac_digits(const char *text, char out[static 13]);
 /* Lower case with colons, into `out`, which is returned. */
 const char	*mac_text(struct mac m, char out[static MAC_TEXT]);
-uint64_t	mac_u64(struct mac m);		/* the 48 bits as a number, for keys and sorting */
-struct mac	mac_of_u64(uint64_t v);		/* the lower 48 bits */
-bool		mac_eq(struct mac a, struct mac b);
-bool		mac_is_zero(struct mac m);
-bool		mac_is_group(struct mac m);	/* multicast or broadcast: never a station */
-bool		mac_is_local(struct mac m);	/* locally administered: the registry says nothing about it */
 /* HSRP, VRRP, GLBP and the like: an address that several devices share and that moves. */
 bool		mac_is_virtual_router(struct mac m);
+
+/* Asked for every row of every table: inline. */
+
+/* The 48 bits as a number, for keys and sorting. */
+static inline uint64_t
+mac_u64(struct mac m)
+{
+	return (uint64_t)m.b[0] << 40 | (uint64_t)m.b[1] << 32 | (uint64_t)m.b[2] << 24 | (uint64_t)m.b[3] << 16 |
+	    (uint64_t)m.b[4] << 8 | m.b[5];
+}
+
+/* The lower 48 bits. */
+static inline struct mac
+mac_of_u64(uint64_t v)
+{
+	return (struct mac){ { (uint8_t)(v >> 40), (uint8_t)(v >> 32), (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8),
+		(uint8_t)v } };
+}
+
+static inline bool
+mac_eq(struct mac a, struct mac b)
+{
+	return mac_u64(a) == mac_u64(b);
+}
+
+static inline bool
+mac_is_zero(struct mac m)
+{
+	return mac_u64(m) == 0;
+}
+
+/* Multicast or broadcast: never a station. */
+static inline bool
+mac_is_group(struct mac m)
+{
+	return (m.b[0] & 1) != 0;
+}
+
+/* Locally administered: the registry says nothing about it. */
+static inline bool
+mac_is_local(struct mac m)
+{
+	return (m.b[0] & 2) != 0;
+}
 #endif
