@@ -16,6 +16,7 @@ struct finding {
 	struct wall	 seen_at;	/* when the report that showed it had ended */
 	uint32_t	 absent_polls;	/* complete polls of its switch without it */
 	struct mono	 shown;		/* when its place showed it last */
+	int64_t		 placed_since;	/* of the sighting at the place that was told last; 0: before this run, or none */
 	int64_t		 gone_since;	/* the newest table when it was found to be gone; 0: before this run */
 	bool		 dirty;		/* changed without an event: to be written with the next batch */
 	bool		 unsaved;	/* changed while the disk takes nothing (unsaved.c) */

@@ -163,6 +163,20 @@ move_may_be_told(struct finding *f, struct moment now)
 	return f->moves < MOVES_MAX;
 }
 
+/* Of which table on this place shows it; 0: before this run, or no table of MACs does. */
+static int64_t
+since_at(const struct engine *e, struct mac mac, const struct place *at)
+{
+	const struct station *st = net_station(&e->net, mac);
+	int64_t since = 0;
+
+	for (uint32_t i = 0; st != NULL && i < st->n; i++)
+		if (st->seen[i].if_index == at->if_index && strcmp(st->seen[i].sw->name, at->switch_name) == 0 &&
+		    st->seen[i].since > since)
+			since = st->seen[i].since;
+	return since;
+}
+
 /* All that belongs into the change; the caller ends it. */
 static int
 tell_once(struct engine *e, struct finding *f, struct detection *d, enum event_type type, bool quiet, struct moment now)
@@ -220,6 +234,7 @@ tell(struct engine *e, struct finding *f, struct detection *d, enum event_type t
 	if (first && !stock)
 		port_alarmed(e, &d->location, !quiet, now);
 	finding_take(e, f, d);
+	f->placed_since = is_placed(&d->location) ? since_at(e, d->mac, &d->location.place) : 0;
 	f->held = f->dirty = false;
 	e->summaries_owed = e->summaries_owed || d->told == TOLD_NOT;
 }
@@ -404,6 +419,16 @@ is_old(const struct engine *e, const struct location *l)
 	return sw != NULL && !sw_is_reached(sw);
 }
 
+/* This place was known to show it when we told another one: its table may be of before the move, and its switch slow to forget.
+ * Nothing moves back by that alone. */
+static bool
+is_left_behind(const struct engine *e, const struct finding *f, const struct location *l)
+{
+	const int64_t since = since_at(e, f->d.mac, &l->place);
+
+	return is_placed(l) && since != 0 && since < f->placed_since && !same_place(e, &f->d.location.place, &l->place);
+}
+
 /* A device that was gone shows again: as a fact of now, not as what an uplink still remembers. */
 static bool
 is_back(const struct engine *e, const struct finding *f, const struct detection *d)
@@ -460,7 +485,8 @@ finding_update(struct engine *e, struct finding *f, struct detection *d, struct 
 		return;
 	}
 	/* Absence is judged poll by poll, in detect_polled(); and a switch that cannot be asked is no witness for a move. */
-	if (d->location.reason == REASON_NOT_SEEN || (!same_place(e, &f->d.location.place, &d->location.place) && is_old(e, &d->location))) {
+	if (d->location.reason == REASON_NOT_SEEN || is_left_behind(e, f, &d->location) ||
+	    (!same_place(e, &f->d.location.place, &d->location.place) && is_old(e, &d->location))) {
 		place_keep(f, d);
 		f->held = false;
 		finding_refresh(e, f, d);
@@ -574,6 +600,7 @@ static void
 absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment now)
 {
 	struct detection d = f->d;
+	bool left_behind;
 
 	assert(f->at == sw || f->at == NULL);
 	if (d.presence == PRESENCE_GONE || !d.announced || (f->at == NULL && d.location.place.switch_name[0] != '\0'))
@@ -591,7 +618,8 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 	if (f->absent_polls < 2 || mono_since(f->shown, now.mono) < (int64_t)sw->ageing_s * 1000)
 		return;
 	locate(&e->net, d.mac, &d.location);
-	if (d.location.reason == REASON_SEVERAL_PORTS && f->absent_polls < CONTRADICTED_POLLS) {
+	left_behind = is_left_behind(e, f, &d.location);
+	if ((d.location.reason == REASON_SEVERAL_PORTS || left_behind) && f->absent_polls < CONTRADICTED_POLLS) {
 		ask_again(e, f);		/* some of them may have been read before it moved */
 		return;
 	}
@@ -603,9 +631,11 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 		f->gone_since = e->since;
 		d.severity = SEVERITY_INFO;
 		tell(e, f, &d, EVENT_DEVICE_GONE, now);
-	} else if (!is_placed(&d.location)) {
-		/* Alive somewhere that we cannot see into: what is not known must not be said. */
+	} else if (!is_placed(&d.location) || (left_behind && !is_old(e, &d.location))) {
+		/* Alive somewhere that we cannot see into: what is not known must not be said. Or it is back where it still shows after
+		 * that was read again. */
 		f->absent_polls = f->asks = 0;
+		f->shown = is_placed(&d.location) ? now.mono : f->shown;
 		site_set(e, &d);
 		d.severity = severity_of(e, &d);
 		tell(e, f, &d, EVENT_DEVICE_MOVED, now);

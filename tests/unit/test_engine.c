@@ -824,6 +824,52 @@ a_move_is_told_when_who_contradicts_it_stops_answering(void **state)
 	assert_int_equal(ev.if_index, 5);
 }
 
+/* a was read before it was pulled out there; b has shown it since, and does no more. */
+static void
+left_behind(void)
+{
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	lab_later(1000);
+	lab.fdb[B][0] = (struct seen){ CAMERA, 6, 20 };
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
+	lab.fdb[B][0] = (struct seen){ 0 };
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
+}
+
+static void
+what_an_old_table_still_shows_is_no_move_back(void **state)
+{
+	(void)state;
+	left_behind();
+	lab_unplug(0);
+	lab_sweep();
+	lab_later(400000);
+	lab_sweep();
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+}
+
+static void
+what_shows_at_the_old_place_for_good_has_moved_back(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	left_behind();
+	lab_later(400000);
+	for (int i = 0; i < 4; i++)
+		lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 2);
+	assert_string_equal(ev.switch_name, "a");
+	assert_int_equal(ev.if_index, 5);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
 /* It is gone from b for longer than its ageing time, and a shows it; the core has not been read since and has it on the way to b. */
 static void
 contradicted_after_a_move(void)
@@ -902,6 +948,8 @@ main(void)
 		CLAIM(a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for),
 		CLAIM(q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back),
 		CLAIM(a_move_is_told_when_who_contradicts_it_stops_answering),
+		CLAIM(what_an_old_table_still_shows_is_no_move_back),
+		CLAIM(what_shows_at_the_old_place_for_good_has_moved_back),
 		CLAIM(a_move_is_told_when_who_contradicts_it_was_asked),
 		CLAIM(a_move_that_stays_contradicted_is_told_without_a_place),
 		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
