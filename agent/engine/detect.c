@@ -494,8 +494,8 @@ finding_update(struct engine *e, struct finding *f, struct detection *d, struct 
 	}
 	d->last_seen = now.wall;
 	d->absent = false;
-	if (is_placed(&f->d.location) && !is_placed(&d->location)) {
-		/* It was placed, and now only uplinks show it: on its way to another port, or to being gone (absence()). */
+	if (!is_placed(&d->location) && (is_placed(&f->d.location) || locate_is_echo(&e->net, d->mac))) {
+		/* Only uplinks show it now that did so all the time: on its way to another port, or to being gone (absence()). */
 		ask_behind(e, f);
 		place_keep(f, d);
 	} else if (is_placed(&d->location) && is_placed(&f->d.location) && !same_place(e, &f->d.location.place, &d->location.place)) {

@@ -682,11 +682,8 @@ p6_a_port_that_got_the_number_of_another_is_not_that_one(void **state)
 }
 
 static void
-what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way(void **state)
+told_behind_b(struct event *ev)
 {
-	struct event ev;
-
-	(void)state;
 	lab_sweep();
 	lab_sweep();
 	for (uint32_t missed = 1; missed <= 3; missed++)
@@ -696,10 +693,42 @@ what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way(void **state)
 	lab_poll(CORE);
 	lab_poll(A);			/* the newest, and the farthest away */
 	lab_later(16000);
-	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", ev), 1);
+	assert_string_equal(ev->switch_name, "core");
+	assert_int_equal(ev->if_index, 2);
+}
+
+static void
+what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	told_behind_b(&ev);
+	assert_non_null(strstr(ev.reason, "towards b, which cannot be asked"));
+}
+
+/* The core has forgotten it before a has. */
+static void
+what_was_behind_a_dead_switch_is_gone_from_where_it_was(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	told_behind_b(&ev);
+	lab.fdb[CORE][0] = (struct seen){ 0 };
+	lab_poll(CORE);
+	lab_poll(A);
+	lab.fdb[A][0] = (struct seen){ 0 };
+	for (int i = 0; i < 3; i++) {
+		lab_later(200000);
+		lab_poll(CORE);
+		lab_poll(A);
+	}
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", &ev), 1);
 	assert_string_equal(ev.switch_name, "core");
 	assert_int_equal(ev.if_index, 2);
-	assert_non_null(strstr(ev.reason, "towards b, which cannot be asked"));
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
 }
 
 /* A table is read before the neighbours are: whoever is plugged in between is only among these. */
@@ -943,6 +972,7 @@ main(void)
 		CLAIM(s5_a_clock_set_back_makes_no_old_port_the_newest),
 		CLAIM(p6_a_port_that_got_the_number_of_another_is_not_that_one),
 		CLAIM(what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way),
+		CLAIM(what_was_behind_a_dead_switch_is_gone_from_where_it_was),
 		CLAIM(what_a_neighbour_with_another_address_says_is_not_said_of_the_laptop_beside_it),
 		CLAIM(a_new_camera_on_two_ports_is_told_when_it_is_on_one),
 		CLAIM(a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for),
