@@ -31,6 +31,7 @@ switch_loaded(void *arg, const struct store_switch *s)
 		return 0;
 	sw->number = s->number;
 	sw->last_poll = sw->loaded_poll = s->last_poll;
+	sw->uptime_cs = s->uptime_cs;
 	sw->last_complete = s->last_complete;
 	if (s->last_poll.us > e->last_poll.us)
 		e->last_poll = s->last_poll;

@@ -38,7 +38,7 @@ void	engine_configure(struct engine *e, struct conf *conf, struct registry *regi
  * and asked for again by resync. This begins one; a half one of the same switch is dropped. */
 void	engine_report_begin(struct engine *e, const struct msg_report *r, struct moment now);
 /* Rows as in MSG_REPORT_ROWS, borrowed for the call. */
-void	engine_report_rows(struct engine *e, uint64_t key, bool removed, struct msg_in *rows);
+void	engine_report_rows(struct engine *e, uint64_t key, struct msg_in *rows);
 /* All that follows from the report is decided, and on disk, when this returns. */
 void	engine_report_end(struct engine *e, uint64_t key, struct moment now);
 

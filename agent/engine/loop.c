@@ -24,7 +24,6 @@ struct peer {
 	enum peer_role	 role;
 	unsigned	 index;
 	struct chan	*chan;
-	uint64_t	 epoch;
 };
 
 static struct loop {
@@ -108,7 +107,7 @@ poller_say(unsigned poller, uint64_t key, uint16_t type)
 	struct buf b = { 0 };
 
 	if (c == NULL)
-		return;			/* a poller that comes back sends snapshots anyway */
+		return;			/* a poller that comes back polls and sends everything anyway */
 	put_u64(&b, key);
 	if (chan_put(c, type, &b) < 0)
 		message_dropped("for poller", poller, type);
@@ -186,13 +185,6 @@ poller_message(struct peer *p, uint16_t type, struct msg_in *body)
 	uint64_t key;
 
 	switch (type) {
-	case MSG_HELLO:
-		key = get_u64(body);
-		if (msg_in_done(body)) {
-			p->epoch = key;
-			return;
-		}
-		break;
 	case MSG_COUNTERS:
 		if (msg_counters_decode(body, &counters) == 0) {
 			engine_counters(loop.engine, p->index, &counters);
@@ -208,9 +200,7 @@ poller_message(struct peer *p, uint16_t type, struct msg_in *body)
 	case MSG_REPORT_ROWS:
 		key = get_u64(body);
 		if (!body->bad) {
-			bool removed = get_u8(body) != 0;
-
-			engine_report_rows(loop.engine, key, removed, body);
+			engine_report_rows(loop.engine, key, body);
 			return;
 		}
 		break;

@@ -716,10 +716,10 @@ net_table_set(struct net *n, struct sw *sw, struct rowset *after, int64_t since,
 	/* First what came, then what went: a row that only changed its status keeps the time it was first seen here. */
 	c.add = true;
 	change_refold(&c, after, true);		/* before the others: these bring their time along */
-	rowset_diff(&before, after, ROW_ALL, row_removed, row_added, &c);
+	rowset_diff(&before, after, row_removed, row_added, &c);
 	c.add = false;
 	c.remove = true;
-	rowset_diff(&before, after, ROW_ALL, row_removed, row_added, &c);
+	rowset_diff(&before, after, row_removed, row_added, &c);
 	change_refold(&c, &before, false);
 	sw->members = c.after;
 	free(c.before.v);

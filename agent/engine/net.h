@@ -66,14 +66,13 @@ struct sw {
 	uint32_t	 fdb_rows;
 	/* How polling goes. */
 	enum switch_state state;
-	uint64_t	 epoch;
-	uint32_t	 sequence;
-	bool		 in_step;		/* a report of this epoch was applied */
+	uint64_t	 sum;			/* of the report that `table` is of; 0: none that another can be held against */
+	uint32_t	 uptime_cs;		/* sysUpTime at that time; 0 unknown */
+	uint8_t		 refused;		/* reports in a row (reports.c) */
 	uint32_t	 polls, complete_polls;	/* answered since this switch is known; of them complete (FDB and interfaces) */
 	uint32_t	 attempts;		/* reports of any kind in this run */
 	uint32_t	 missed;
 	uint32_t	 number;		/* MIB index */
-	uint32_t	 uptime_cs;
 	uint8_t		 complete;		/* ROW_BIT()s of the last answered poll */
 	struct wall	 last_poll, last_complete, baseline_at, loaded_poll;	/* loaded_poll: the last one of an earlier run */
 	bool		 lost, unreachable_told;	/* three polls missed; an alarm says so */
@@ -116,7 +115,7 @@ struct net {
 	/* Past max_stations only MACs that this says yes to are taken, NET_RESERVE of them; may be NULL. */
 	bool		(*precious)(void *arg, struct mac mac);
 	void		*arg;
-	uint64_t	 refused_stations, strays, bad_rows;
+	uint64_t	 refused_stations, bad_rows;
 	struct map	 by_key, by_name;	/* switches; names by their hash */
 	struct map	 owners;		/* MAC to the switch whose own it is, or to net_several */
 	struct map	 heard;			/* MAC in a neighbour's ids to the switch that hears it, or to net_several (uplink.c) */

@@ -11,17 +11,20 @@
 #include "engine/core.h"
 
 #define INCOMING_MAX (64u << 20)	/* octets of one report (threat-model.md P2) */
+#define ROWS_NEEDED (ROW_BIT(ROW_FDB) | ROW_BIT(ROW_IFACE))	/* to tell what is there, and what is not */
+
+enum { REFUSED_MAX = 2 };
 
 struct incoming {
 	struct incoming		*next;
 	struct msg_report	 report;
-	struct buf		 removed, added;
+	struct buf		 rows;
 };
 
 static void
 resync(struct engine *e, struct sw *sw)
 {
-	sw->in_step = false;
+	sw->sum = 0;
 	e->counters[CNT_RESYNCS]++;
 	e->ops->resync(e->arg, sw->key);
 }
@@ -42,8 +45,7 @@ incoming_free(struct incoming **p)
 	struct incoming *in = *p;
 
 	*p = in->next;
-	buf_free(&in->removed);
-	buf_free(&in->added);
+	buf_free(&in->rows);
 	free(in);
 }
 
@@ -67,40 +69,54 @@ engine_report_begin(struct engine *e, const struct msg_report *r, struct moment 
 }
 
 void
-engine_report_rows(struct engine *e, uint64_t key, bool removed, struct msg_in *rows)
+engine_report_rows(struct engine *e, uint64_t key, struct msg_in *rows)
 {
 	struct incoming *in = *incoming_of(e, key);
-	struct buf *b;
 
 	if (in == NULL)
 		return;
-	b = removed ? &in->removed : &in->added;
-	if (b->len + msg_in_left(rows) > INCOMING_MAX)
-		b->bad = true;
-	put_bytes(b, rows->p, msg_in_left(rows));
+	if (in->rows.len + msg_in_left(rows) > INCOMING_MAX)
+		in->rows.bad = true;
+	put_bytes(&in->rows, rows->p, msg_in_left(rows));
 }
 
-/* The table after the report. 0; -EBADMSG: it does not follow what we have; -ENOMEM. */
-static int
-table_after(struct engine *e, struct sw *sw, struct incoming *in, struct rowset *after)
+/* After a restart the same port may have another ifIndex: rows of both numberings beside each other would name wrong ports (P6). So
+ * nothing is taken of a poll during which the switch restarted, nor, after one, of a poll that did not read ports and stations whole;
+ * for ever it cannot be waited. */
+static bool
+numbers_may_differ(const struct sw *sw, const struct msg_report *r)
 {
-	const struct msg_report *r = &in->report;
-	struct rowset removed = { 0 }, added = { 0 };
-	size_t strays = 0;
-	int rc;
+	return sw->refused < REFUSED_MAX &&
+	    (r->restarted || (r->uptime_cs != 0 && r->uptime_cs < sw->uptime_cs && (r->complete & ROWS_NEEDED) != ROWS_NEEDED));
+}
 
-	if (in->removed.bad || in->added.bad)
-		return -EBADMSG;
-	if (r->snapshot)
-		return in->removed.len > 0 ? -EBADMSG : rowset_take(after, &in->added);
-	if (!sw->in_step || r->epoch != sw->epoch || r->sequence != sw->sequence + 1)
-		return -EBADMSG;
-	if ((rc = rowset_take(&removed, &in->removed)) == 0 && (rc = rowset_take(&added, &in->added)) == 0)
-		rc = rowset_apply(&sw->table, &removed, &added, after, &strays);
-	e->net.strays += strays;
-	rowset_free(&removed);
-	rowset_free(&added);
-	return rc;
+/* The rows of such a poll were never read: what was known stays, and nothing of it is newly confirmed. */
+static void
+rows_refuse(struct engine *e, struct sw *sw, struct incoming *in)
+{
+	buf_free(&in->rows);
+	in->report.rows = REPORT_NONE;
+	in->report.sum = 0;
+	in->report.complete = 0;
+	in->report.state = SWITCH_INCOMPLETE;
+	if (sw->refused++ == 0)
+		e->ops->poll_now(e->arg, sw->key);
+}
+
+/* The table after the report. 0; -EBADMSG: these are no rows; -ENOMEM. */
+static int
+table_after(const struct sw *sw, struct incoming *in, struct rowset *after)
+{
+	int rc = rowset_take(after, &in->rows);
+
+	if (rc < 0 || in->report.complete == ROW_ALL)
+		return rc;
+	/* What is kept of tables that are never read to their end, and show others each time, must not grow for ever. */
+	if (after->bytes.len + sw->table.bytes.len > INCOMING_MAX) {
+		log_warnx("%s: rows of incomplete tables are forgotten: there are too many", sw->name);
+		return 0;
+	}
+	return rowset_keep(after, &sw->table, in->report.complete);
 }
 
 static bool
@@ -140,16 +156,6 @@ table_changed(struct engine *e, struct sw *sw, bool first)
 		stations_changed(e, sw, false);
 }
 
-/* The next report of what we have already, with nothing in it. */
-static bool
-nothing_new(const struct sw *sw, const struct incoming *in)
-{
-	const struct msg_report *r = &in->report;
-
-	return !r->snapshot && !sw->undescribed && in->removed.len == 0 && in->added.len == 0 && !in->removed.bad && !in->added.bad && sw->in_step &&
-	    r->epoch == sw->epoch && r->sequence == sw->sequence + 1;
-}
-
 /* It stopped answering, or began to: what its table says of a station counts for less now, or for more. */
 static void
 state_set(struct engine *e, struct sw *sw, enum switch_state state, bool first)
@@ -161,40 +167,30 @@ state_set(struct engine *e, struct sw *sw, enum switch_state state, bool first)
 		stations_changed(e, sw, true);
 }
 
-/* An answered poll: the table and what follows from it. */
+/* An answered poll: the table and what follows from it. 0; -EBADMSG: it is not about what we have; -ENOMEM. */
 static int
 table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment now)
 {
+	const struct msg_report *r = &in->report;
 	struct rowset after = { 0 };
 	bool first = sw->table.count == 0;
 	int rc;
 
-	assert(in->report.key == sw->key);
-	if (nothing_new(sw, in)) {
-		sw->sequence = in->report.sequence;
-		return 0;
-	}
-	rc = table_after(e, sw, in, &after);
-	if (rc < 0) {
-		rowset_free(&after);
-		return rc;
-	}
-	if (!same_bytes(&sw->table, &after) || sw->undescribed) {
+	assert(r->key == sw->key && r->rows != REPORT_NONE);
+	if (r->rows == REPORT_SAME)
+		return r->sum != 0 && r->sum == sw->sum ? 0 : -EBADMSG;
+	if ((rc = table_after(sw, in, &after)) == 0 && (sw->undescribed || !same_bytes(&sw->table, &after))) {
 		const struct net_listener l = listener(e);
 		int64_t at = mono_since(e->started, now.mono) * 1000;
 
 		e->since = at > e->since ? at : e->since + 1;
-		if ((rc = net_table_set(&e->net, sw, &after, e->since, &l)) < 0) {
-			rowset_free(&after);
-			return rc;
-		}
-		table_changed(e, sw, first);
+		if ((rc = net_table_set(&e->net, sw, &after, e->since, &l)) == 0)
+			table_changed(e, sw, first);
 	}
 	rowset_free(&after);
-	sw->epoch = in->report.epoch;
-	sw->sequence = in->report.sequence;
-	sw->in_step = true;
-	return 0;
+	if (rc == 0)
+		sw->sum = r->sum;
+	return rc;
 }
 
 /* What follows is judged when ports and devices are (work()). */
@@ -236,7 +232,6 @@ sweep_judge(struct engine *e, struct moment now)
 void
 engine_report_end(struct engine *e, uint64_t key, struct moment now)
 {
-	const unsigned needed = ROW_BIT(ROW_FDB) | ROW_BIT(ROW_IFACE);
 	struct incoming **p = incoming_of(e, key);
 	struct sw *sw = net_switch(&e->net, key);
 	const struct msg_report *r;
@@ -247,10 +242,12 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 		return;
 	first = sw->table.count == 0;		/* all that it shows now is noted because it came */
 	r = &(*p)->report;
+	if (r->rows == REPORT_ROWS && numbers_may_differ(sw, r))
+		rows_refuse(e, sw, *p);
 	answered = r->state == SWITCH_OK || r->state == SWITCH_INCOMPLETE;
-	complete = answered && (r->complete & needed) == needed;
-	if ((answered || (*p)->added.len > 0 || r->snapshot) && table_apply(e, sw, *p, now) < 0) {
-		log_warnx("%s: a report does not follow the one before; asked for again", sw->name);
+	complete = answered && (r->complete & ROWS_NEEDED) == ROWS_NEEDED;
+	if (r->rows != REPORT_NONE && table_apply(e, sw, *p, now) < 0) {
+		log_warnx("%s: a report is not about what is known, or there is no memory for it; asked for again", sw->name);
 		e->counters[CNT_REPORTS_DROPPED]++;
 		resync(e, sw);
 		incoming_free(p);
@@ -267,11 +264,14 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 	sw->attempts++;
 	memcpy(sw->error, r->error, sizeof sw->error);
 	memcpy(sw->credential, r->credential, sizeof sw->credential);
+	if (r->rows != REPORT_NONE) {
+		sw->uptime_cs = r->uptime_cs;
+		sw->refused = 0;
+	}
 	if (answered) {
 		sw->polls++;
 		sw->complete_polls += complete;
 		sw->complete = r->complete;
-		sw->uptime_cs = r->uptime_cs;
 		sw->last_poll = e->last_poll = r->finished;
 		if (complete)
 			sw->last_complete = r->finished;

@@ -132,7 +132,6 @@ counters_json(const struct engine *e)
 	json_object_set_new(o, "poller", poller);
 	json_object_set_new(o, "eventsInMemory", json_integer((json_int_t)e->unsaved.n_events));
 	json_object_set_new(o, "transactions", json_integer((json_int_t)store_transactions(e->store)));
-	json_object_set_new(o, "rowsOutOfStep", json_integer((json_int_t)e->net.strays));
 	json_object_set_new(o, "stationsRefused", json_integer((json_int_t)e->net.refused_stations));
 	json_object_set_new(o, "rowsRefused", json_integer((json_int_t)e->net.bad_rows));
 	return o;

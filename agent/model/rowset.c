@@ -1,4 +1,4 @@
-/* agent/model/rowset.c: building, comparing and changing sorted sets of packed rows. */
+/* agent/model/rowset.c: building, comparing and merging sorted sets of packed rows. */
 #include "model/rowset.h"
 
 #include <assert.h>
@@ -41,11 +41,20 @@ rowset_add(struct rowset *s, struct row_ref r)
 	s->count++;
 }
 
+static bool
+in_order(const struct row_ref *rows, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (ref_compare(&rows[i - 1], &rows[i]) > 0)
+			return false;
+	return true;
+}
+
 int
 rowset_build(struct rowset *out, struct row_ref *rows, size_t n)
 {
 	*out = (struct rowset){ 0 };
-	if (n > 0)
+	if (!in_order(rows, n))
 		qsort(rows, n, sizeof *rows, ref_compare_void);
 	for (size_t i = 0; i < n; i++)
 		if (i == 0 || ref_compare(&rows[i - 1], &rows[i]) != 0)
@@ -140,8 +149,7 @@ pair_next(const struct rowset *sa, const struct rowset *sb, size_t *ia, size_t *
 }
 
 void
-rowset_diff(const struct rowset *before, const struct rowset *after, unsigned complete, rowset_diff_fn *removed,
-    rowset_diff_fn *added, void *arg)
+rowset_diff(const struct rowset *before, const struct rowset *after, rowset_diff_fn *removed, rowset_diff_fn *added, void *arg)
 {
 	size_t ia = 0, ib = 0;
 
@@ -151,7 +159,7 @@ rowset_diff(const struct rowset *before, const struct rowset *after, unsigned co
 
 		if (end)
 			return;
-		if (c < 0 && (complete & 1u << a.p[0]) != 0)
+		if (c < 0)
 			removed(arg, a);
 		else if (c > 0)
 			added(arg, b);
@@ -159,40 +167,29 @@ rowset_diff(const struct rowset *before, const struct rowset *after, unsigned co
 }
 
 int
-rowset_apply(const struct rowset *before, const struct rowset *removed, const struct rowset *added, struct rowset *out,
-    size_t *strays)
+rowset_keep(struct rowset *now, const struct rowset *before, unsigned complete)
 {
-	struct rowset rest = { 0 };
+	struct rowset out = { 0 };
 	size_t ia = 0, ib = 0;
-	struct row_ref a, b;
-	int end, c;
 
-	assert(out != before && out != removed && out != added);
-	*out = (struct rowset){ 0 };
 	for (;;) {
-		c = pair_next(before, removed, &ia, &ib, &a, &b, &end);
+		struct row_ref a, b;
+		int end, c = pair_next(before, now, &ia, &ib, &a, &b, &end);
+
 		if (end)
 			break;
-		if (c < 0)
-			rowset_add(&rest, a);
-		else if (c > 0)
-			(*strays)++;
+		if (c >= 0)
+			rowset_add(&out, b);
+		else if ((complete & ROW_BIT(a.p[0])) == 0)
+			rowset_add(&out, a);
 	}
-	for (ia = ib = 0;;) {
-		c = pair_next(&rest, added, &ia, &ib, &a, &b, &end);
-		if (end)
-			break;
-		if (c == 0)
-			(*strays)++;
-		rowset_add(out, c <= 0 ? a : b);
-	}
-	if (rest.bytes.bad || out->bytes.bad) {
-		rowset_free(&rest);
-		rowset_free(out);
+	if (out.bytes.bad) {
+		rowset_free(&out);
 		return -ENOMEM;
 	}
-	rowset_free(&rest);
-	buf_fit(&out->bytes);
+	buf_fit(&out.bytes);
+	rowset_free(now);
+	*now = out;
 	return 0;
 }
 

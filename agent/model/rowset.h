@@ -1,5 +1,5 @@
 /* agent/model/rowset.h: the current table of one switch: a sorted set of packed rows in one run of memory.
- * The poller compares two of them, the engine applies the difference, the database stores it as one blob. */
+ * A poll makes one, the engine holds it against the one before, the database stores it as one blob. */
 #ifndef CAMTRAPD_ROWSET_H
 #define CAMTRAPD_ROWSET_H
 #include <stddef.h>
@@ -27,16 +27,13 @@ int	rowset_take(struct rowset *out, struct buf *bytes);
 /* Walks a set: start with *at = 0; false at the end. */
 int	rowset_next(const struct rowset *s, size_t *at, struct row_ref *out);
 
-/* Calls `removed` for rows of `before` that are not in `after`, `added` for the reverse. Only kinds whose bit is in
- * `complete` are reported as removed: an incomplete table adds and never removes. */
+/* Calls `removed` for rows of `before` that are not in `after`, `added` for the reverse. */
 typedef void rowset_diff_fn(void *arg, struct row_ref row);
-void	rowset_diff(const struct rowset *before, const struct rowset *after, unsigned complete, rowset_diff_fn *removed,
-	    rowset_diff_fn *added, void *arg);
+void	rowset_diff(const struct rowset *before, const struct rowset *after, rowset_diff_fn *removed, rowset_diff_fn *added, void *arg);
 
-/* `before` without `removed`, with `added`, into `out` (not one of them). 0 or -ENOMEM. Removing what is not there and
- * adding what is there are counted in *strays, not errors. */
-int	rowset_apply(const struct rowset *before, const struct rowset *removed, const struct rowset *added,
-	    struct rowset *out, size_t *strays);
+/* Adds those rows of `before` to `now` whose kind has no bit in `complete`: an incomplete table adds and never removes. 0 or -ENOMEM;
+ * then `now` is as it was. */
+int	rowset_keep(struct rowset *now, const struct rowset *before, unsigned complete);
 
 /* The blob of the database: version, count, bytes, CRC-32. */
 void	rowset_pack(const struct rowset *s, struct buf *out);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -18,7 +17,7 @@
 #include "poller/report.h"
 #include "proc/child.h"
 
-enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000, REFUSED_MAX = 2 };
+enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000 };
 
 enum lane { LANE_LIVE, LANE_NEW, LANE_SILENT, LANE_N };
 /* The slots of each lane, and how many polls start at once: neither the switches nor we get all of them. A poll of a live switch
@@ -36,12 +35,10 @@ struct sw {
 	struct conf_ref		*ref;
 	const struct conf_switch *conf;
 	struct poll		*poll;		/* NULL: not needed yet, or there was no memory */
-	struct rowset		 last;
 	struct msg_report	 head;		/* of the last report */
 	struct mono		 began;
 	bool			 reported, known, again, keep, ping, dead;
-	uint32_t		 pings, rows_uptime_cs;	/* sysUpTime of the poll that `last` is of */
-	unsigned		 refused;	/* polls in a row (numbers_may_differ()) */
+	uint32_t		 pings;
 };
 TAILQ_HEAD(line, sw);
 
@@ -53,7 +50,7 @@ static struct poller {
 	struct line		 all, queue[LANE_N], running;
 	struct sw		**buckets;	/* by key; their number is a power of two */
 	size_t			 n_buckets;
-	uint64_t		 epoch, dropped;
+	uint64_t		 dropped;
 	unsigned		 n_running;
 	bool			 unreported, configured, starting;
 	struct mono		 counters_at, said_at;
@@ -136,36 +133,24 @@ sw_run(struct sw *w)
 
 /* ---- what the engine is told */
 
+/* The engine has no rows, or others: what is polled next it gets, whether that changed or not. */
 static void
-report(struct sw *w, const struct rowset *now)
+unreported(struct sw *w)
 {
-	w->reported = w->reported && poller.engine != NULL;
-	w->head.snapshot = !w->reported;
-	if (poller.engine != NULL) {
-		w->head.sequence++;
-		w->reported = report_put(poller.engine, &w->head, &w->last, now) == 0;
-	}
-	poller.unreported = poller.unreported || !w->reported;	/* a report not put whole is followed by a snapshot */
+	w->reported = false;
+	poller.unreported = true;
+	if (w->poll != NULL)
+		poll_expect(w->poll, 0);
 }
 
-/* Whoever the engine has not, or not wholly, heard of: again, from what was known last. */
+/* `rows` NULL: none. */
 static void
-report_again(void)
+report(struct sw *w, enum report_rows what, const struct rowset *rows)
 {
-	struct sw *w;
-
-	if (!poller.unreported)
-		return;
-	poller.unreported = false;
-	TAILQ_FOREACH(w, &poller.all, all) {
-		if (w->reported || !w->known || w->place == SW_RUNS)
-			continue;
-		if (chan_busy(poller.engine)) {
-			poller.unreported = true;
-			return;
-		}
-		report(w, &w->last);
-	}
+	w->head.rows = (uint8_t)what;
+	w->reported = poller.engine != NULL && report_put(poller.engine, &w->head, rows) == 0;
+	if (!w->reported)
+		unreported(w);
 }
 
 /* ---- polls */
@@ -203,66 +188,34 @@ head_set(struct sw *w, const struct poll_result *r, bool ping)
 	h->missed = r->tables == NULL ? h->missed + 1 : 0;
 	h->state = (uint8_t)(ping && h->state != 0 ? h->state : r->state);
 	h->key = w->conf->key;
-	h->epoch = poller.epoch;
 	h->started = r->started;
 	h->finished = r->finished;
 	h->requests = r->requests;
 	h->timeouts = r->timeouts;
 	h->uptime_cs = r->tables != NULL ? tables_uptime_cs(r->tables) : 0;
+	h->restarted = r->tables != NULL && tables_restarted(r->tables);
 	h->complete = r->same ? ROW_ALL : r->tables != NULL ? (uint8_t)tables_complete(r->tables) : 0;
-	if (r->tables != NULL && !r->same)
-		h->dropped_rows = tables_dropped(r->tables);	/* else it is that of the rows we have */
+	h->sum = r->tables != NULL && h->complete == ROW_ALL ? tables_sum(r->tables) : 0;
 	snprintf(h->credential, sizeof h->credential, "%s", r->credential != NULL ? r->credential : "");
 	snprintf(h->error, sizeof h->error, "%s", r->error != NULL ? r->error : "");
 }
 
-/* Rows that were taken from a poll that reached the end of every table need not be made again of the same objects. */
 static void
-expect(struct sw *w, const struct tables *t)
+report_tables(struct sw *w, const struct tables *t)
 {
-	poll_expect(w->poll, tables_complete(t) == ROW_ALL ? tables_sum(t) : 0);
-}
+	struct rowset rows = { 0 };
 
-/* After a restart the same port may have another ifIndex: rows of both numberings beside each other would name wrong ports (P6). So
- * nothing is taken of a poll during which the switch restarted, nor, after one, of a poll that did not read ports and stations whole. */
-static bool
-numbers_may_differ(const struct sw *w, const struct tables *t)
-{
-	const unsigned needed = ROW_BIT(ROW_FDB) | ROW_BIT(ROW_IFACE);
-
-	return tables_restarted(t) ||
-	    (tables_uptime_cs(t) != 0 && tables_uptime_cs(t) < w->rows_uptime_cs && (tables_complete(t) & needed) != needed);
-}
-
-/* false: out of memory; what was known stays, and nothing of it is newly confirmed. */
-static bool
-rows_take(struct sw *w, const struct tables *t)
-{
-	struct rowset now = { 0 };
-	struct row_ref row;
-	size_t at = 0;
-
-	if (w->refused < REFUSED_MAX && numbers_may_differ(w, t)) {
+	if (report_rows(t, &rows) < 0) {	/* what was known stays, and nothing of it is newly confirmed */
 		w->head.complete = 0;
-		w->head.state = SWITCH_INCOMPLETE;
-		w->again = w->refused++ == 0;
-		return false;
-	}
-	w->refused = 0;
-	if (report_rows(t, &w->last, &now) < 0) {
-		w->head.complete = 0;
+		w->head.sum = 0;
 		w->head.state = SWITCH_INCOMPLETE;
 		snprintf(w->head.error, sizeof w->head.error, "poll: out of memory");
-		return false;
+		report(w, REPORT_NONE, NULL);
+		return;
 	}
-	for (w->head.fdb_rows = 0; rowset_next(&now, &at, &row);)
-		w->head.fdb_rows += row.n > 0 && row.p[0] == ROW_FDB;
-	report(w, &now);
-	rowset_free(&w->last);
-	w->last = now;
-	w->rows_uptime_cs = tables_uptime_cs(t);
-	expect(w, t);
-	return true;
+	poll_expect(w->poll, w->head.sum);
+	report(w, REPORT_ROWS, &rows);
+	rowset_free(&rows);
 }
 
 /* A slot is free, or somebody waits for one: not from inside a poll that ends. */
@@ -296,10 +249,10 @@ poll_done(void *arg, const struct poll_result *r)
 	w->pings = ping ? w->pings + 1 : 0;
 	head_set(w, r, ping);
 	w->known = true;
-	if (r->same)
-		w->rows_uptime_cs = tables_uptime_cs(r->tables);
-	if (r->tables == NULL || r->same || !rows_take(w, r->tables))
-		report(w, &w->last);
+	if (r->tables != NULL && !r->same)
+		report_tables(w, r->tables);
+	else
+		report(w, r->same ? REPORT_SAME : REPORT_NONE, NULL);
 	tables_free(r->tables);
 	schedule(w);
 	start_soon();
@@ -321,6 +274,13 @@ sw_start(struct sw *w)
 		poll_start(w->poll);
 }
 
+/* Those never polled come all at once, and what they take is taken from those whose tables wait to be read. */
+static bool
+lane_may_start(enum lane l, unsigned used)
+{
+	return used < lanes[l].slots && poller.n_running < RUNNING_MAX && (l != LANE_NEW || !snmp_is_behind(poller.snmp));
+}
+
 /* In order of arrival, as far as there are slots; up to lane `last`. */
 static void
 start_queued(enum lane last)
@@ -331,7 +291,7 @@ start_queued(enum lane last)
 	TAILQ_FOREACH(w, &poller.running, line)
 		used[poll_waiting(w->poll) ? LANE_SILENT : w->known ? LANE_LIVE : LANE_NEW]++;
 	for (enum lane l = 0; l <= last; l++)
-		for (unsigned i = 0; i < lanes[l].per_tick && used[l] < lanes[l].slots && poller.n_running < RUNNING_MAX; i++, used[l]++) {
+		for (unsigned i = 0; i < lanes[l].per_tick && lane_may_start(l, used[l]); i++, used[l]++) {
 			if ((w = TAILQ_FIRST(&poller.queue[l])) == NULL)
 				break;
 			sw_start(w);
@@ -382,6 +342,43 @@ tell_counters(struct mono now)
 	    c->replies, c->strays, c->mismatched, c->malformed, c->unsent);
 }
 
+/* `ordered`: an order is worth more than one datagram. */
+static void
+sw_soon(struct sw *w, bool ordered)
+{
+	assert(w->place != SW_RUNS || w->poll != NULL);
+	if (w->place == SW_RUNS) {
+		w->again = true;
+		return;
+	}
+	w->ping = w->ping && !ordered;
+	if (w->place == SW_WAITS)
+		sw_queue(w);
+}
+
+/* Whoever the engine has not, or not wholly, heard of is polled once more; of one that does not answer it gets to know just that. */
+static void
+report_again(void)
+{
+	struct sw *w;
+
+	if (!poller.unreported)
+		return;
+	poller.unreported = false;
+	TAILQ_FOREACH(w, &poller.all, all) {
+		if (w->reported || !w->known || w->place != SW_WAITS)
+			continue;
+		if (chan_busy(poller.engine)) {
+			poller.unreported = true;
+			return;
+		}
+		if (w->dead)
+			report(w, REPORT_NONE, NULL);
+		else
+			sw_soon(w, false);
+	}
+}
+
 static void
 tick_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -397,20 +394,6 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	start_queued(LANE_SILENT);
 }
 
-/* `ordered`: an order is worth more than one datagram. */
-static void
-sw_soon(struct sw *w, bool ordered)
-{
-	assert(w->place != SW_RUNS || w->poll != NULL);
-	if (w->place == SW_RUNS) {
-		w->again = true;
-		return;
-	}
-	w->ping = w->ping && !ordered;
-	if (w->place == SW_WAITS)
-		sw_queue(w);
-}
-
 static void
 engine_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, int fd)
 {
@@ -422,10 +405,8 @@ engine_message(void *arg, struct chan *c, uint16_t type, struct msg_in *body, in
 		close(fd);
 	if (body->bad || (type != MSG_RESYNC && type != MSG_POLL_NOW))
 		return;
-	if (type == MSG_RESYNC && w != NULL) {
-		w->reported = false;
-		poller.unreported = true;
-	}
+	if (type == MSG_RESYNC && w != NULL)
+		unreported(w);
 	if (w != NULL)
 		sw_soon(w, type == MSG_POLL_NOW);
 	else if (key == 0 && type == MSG_POLL_NOW)
@@ -446,19 +427,14 @@ static void
 peer_came(void *arg, enum peer_role role, unsigned index, int fd)
 {
 	static const struct chan_ops ops = { engine_message, engine_closed, NULL };
-	struct buf b = { 0 };
 	struct sw *w;
 
 	(void)arg, (void)index, (void)role;
 	chan_free(poller.engine);
 	if ((poller.engine = chan_new(poller.base, fd, &ops, NULL)) == NULL)
 		fatal("no channel to the engine");
-	put_u64(&b, poller.epoch);
-	chan_put(poller.engine, MSG_HELLO, &b);
-	buf_free(&b);
 	TAILQ_FOREACH(w, &poller.all, all)
-		w->reported = false;
-	poller.unreported = true;
+		unreported(w);
 }
 
 /* ---- configuration */
@@ -524,7 +500,6 @@ sw_free(struct sw *w)
 		}
 	TAILQ_REMOVE(&poller.all, w, all);
 	poll_free(w->poll);
-	rowset_free(&w->last);
 	ref_drop(w->ref);
 	event_free(w->due);
 	free(w);
@@ -632,8 +607,7 @@ poller_main(unsigned index)
 	poller.counters_at = poller.said_at = mono_now();
 	if ((poller.base = event_base_new()) == NULL || (poller.snmp = snmp_new(poller.base)) == NULL ||
 	    (poller.tick = event_new(poller.base, -1, 0, tick_cb, NULL)) == NULL ||
-	    (poller.start = event_new(poller.base, -1, 0, start_cb, NULL)) == NULL ||
-	    getrandom(&poller.epoch, sizeof poller.epoch, 0) != (ssize_t)sizeof poller.epoch)
+	    (poller.start = event_new(poller.base, -1, 0, start_cb, NULL)) == NULL)
 		fatal("the poller cannot start");
 	if (event_add(poller.tick, &tv) < 0)
 		fatal("the poller cannot start");

@@ -1,4 +1,4 @@
-/* agent/poller/report.c: rows into rowsets, differences into messages of at most 60 KiB. */
+/* agent/poller/report.c: rows into rowsets, and these into messages of at most 60 KiB. */
 #include "poller/report.h"
 
 #include <assert.h>
@@ -8,11 +8,11 @@
 enum { PART_MAX = 60 << 10 };
 
 int
-report_rows(const struct tables *t, const struct rowset *last, struct rowset *out)
+report_rows(const struct tables *t, struct rowset *out)
 {
-	size_t n, k = 0, at = 0;
+	size_t n;
 	const struct row *rows = tables_rows(t, &n);
-	struct row_ref r, *refs = calloc(n + last->count + 1, sizeof *refs);
+	struct row_ref *refs = calloc(n + 1, sizeof *refs);
 	size_t *start = calloc(n + 1, sizeof *start);
 	struct buf b = { 0 };
 	int rc = -ENOMEM;
@@ -23,12 +23,9 @@ report_rows(const struct tables *t, const struct rowset *last, struct rowset *ou
 			row_pack(&b, &rows[i]);
 		}
 		start[n] = b.len;
-		for (; k < n; k++)
-			refs[k] = (struct row_ref){ b.p + start[k], start[k + 1] - start[k] };
-		while (rowset_next(last, &at, &r))
-			if (r.n > 0 && r.p[0] < ROW_NKINDS && (tables_complete(t) & ROW_BIT(r.p[0])) == 0)
-				refs[k++] = r;
-		rc = b.bad ? -ENOMEM : rowset_build(out, refs, k);
+		for (size_t i = 0; i < n; i++)
+			refs[i] = (struct row_ref){ b.p + start[i], start[i + 1] - start[i] };
+		rc = b.bad ? -ENOMEM : rowset_build(out, refs, n);
 	}
 	buf_free(&b);
 	free(refs);
@@ -36,65 +33,39 @@ report_rows(const struct tables *t, const struct rowset *last, struct rowset *ou
 	return rc;
 }
 
-struct part { struct chan *c; uint64_t key; bool removed, pass; struct buf b; int rc; };
-
-static void
-part_send(struct part *p)
+/* From *at on, as many rows as one message takes. */
+static int
+part_put(struct chan *c, uint64_t key, const struct rowset *rows, size_t *at)
 {
-	if (p->b.len > 9 && p->rc == 0)
-		p->rc = chan_put(p->c, MSG_REPORT_ROWS, &p->b);
-	buf_clear(&p->b);
-}
+	size_t from = *at;
+	struct buf b = { 0 };
+	struct row_ref r;
+	int rc;
 
-static void
-part_row(struct part *p, bool removed, struct row_ref r)
-{
-	if (p->b.len > 0 && (p->b.len + r.n + 2 > PART_MAX || p->removed != removed))
-		part_send(p);
-	if (p->b.len == 0) {
-		put_u64(&p->b, p->key);
-		put_u8(&p->b, removed);
-		p->removed = removed;
-	}
-	put_octets(&p->b, r.p, r.n);
-}
-
-static void
-row_removed(void *arg, struct row_ref r)
-{
-	if (!((struct part *)arg)->pass)
-		part_row(arg, true, r);
-}
-
-static void
-row_added(void *arg, struct row_ref r)
-{
-	if (((struct part *)arg)->pass)
-		part_row(arg, false, r);
+	for (size_t next = from; rowset_next(rows, &next, &r) && (next - from <= PART_MAX || *at == from);)
+		*at = next;
+	put_u64(&b, key);
+	put_bytes(&b, rows->bytes.p + from, *at - from);
+	rc = b.bad ? -ENOMEM : chan_put(c, MSG_REPORT_ROWS, &b);
+	buf_free(&b);
+	return rc;
 }
 
 int
-report_put(struct chan *c, const struct msg_report *m, const struct rowset *before, const struct rowset *after)
+report_put(struct chan *c, const struct msg_report *m, const struct rowset *rows)
 {
-	static const struct rowset none;
-	struct part p = { .c = c, .key = m->key };
 	struct buf b = { 0 };
+	int rc;
 
-	assert(before != NULL && after != NULL);
+	assert((rows != NULL) == (m->rows == REPORT_ROWS));
 	msg_report_encode(&b, m);
-	p.rc = chan_put(c, MSG_REPORT_BEGIN, &b);
-	if (m->snapshot || before != after) {
-		rowset_diff(m->snapshot ? &none : before, after, ROW_ALL, row_removed, row_added, &p);
-		p.pass = true;
-		part_send(&p);
-		rowset_diff(m->snapshot ? &none : before, after, ROW_ALL, row_removed, row_added, &p);
-		part_send(&p);
-	}
+	rc = b.bad ? -ENOMEM : chan_put(c, MSG_REPORT_BEGIN, &b);
+	for (size_t at = 0; rc == 0 && rows != NULL && at < rows->bytes.len;)
+		rc = part_put(c, m->key, rows, &at);
 	buf_clear(&b);
 	put_u64(&b, m->key);
-	if (p.rc == 0)
-		p.rc = chan_put(c, MSG_REPORT_END, &b);
+	if (rc == 0)
+		rc = b.bad ? -ENOMEM : chan_put(c, MSG_REPORT_END, &b);
 	buf_free(&b);
-	buf_free(&p.b);
-	return p.rc;
+	return rc;
 }

@@ -23,6 +23,9 @@ struct snmp_counters {
 	uint64_t	malformed;	/* not SNMP, or objects that cannot be */
 };
 
+/* Answers come faster than they are read: who asks more now only has more of them wait, each with its tables half read. */
+bool		 snmp_is_behind(const struct snmp *s);
+
 /* What the questions of one poll may cost together (threat-model.md P1, P2). Its peers count in it. */
 struct snmp_budget {
 	uint32_t	max_requests;	/* datagrams */

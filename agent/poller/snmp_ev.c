@@ -94,6 +94,7 @@ struct snmp {
 	struct event		*pause;
 	bool			 paused;	/* the sockets are looked at when `pause` rings, not when they are readable */
 	unsigned		 haste;		/* reads until the next pause is tried */
+	int			 got;		/* answers of the last turn */
 	size_t			 in_flight;	/* of all peers */
 	size_t			 peers[2];	/* of each address family */
 	struct sockaddr_storage	 from[BATCH];
@@ -993,6 +994,7 @@ pause_set(struct snmp *s, int got)
 	const struct timeval tv = { 0, got >= TURN_MAX ? 0 : PAUSE_MS * 1000 };
 	bool want;
 
+	s->got = got;
 	if (s->paused && got < PAUSE_WORTH)
 		s->haste = HASTE;
 	else if (s->haste > 0)
@@ -1003,6 +1005,12 @@ pause_set(struct snmp *s, int got)
 		if (s->readable[i] != NULL && (want ? event_del(s->readable[i]) : event_add(s->readable[i], NULL)) < 0)
 			fatal("the poller cannot wait for its sockets");
 	s->paused = want;
+}
+
+bool
+snmp_is_behind(const struct snmp *s)
+{
+	return s->got >= TURN_MAX / 2;
 }
 
 static void

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/rows.h"
+
 static int
 done(struct msg_in *in)
 {
@@ -94,18 +96,16 @@ void
 msg_report_encode(struct buf *b, const struct msg_report *m)
 {
 	put_u64(b, m->key);
-	put_u64(b, m->epoch);
-	put_u32(b, m->sequence);
-	put_u8(b, m->snapshot);
+	put_u64(b, m->sum);
+	put_u8(b, m->rows);
 	put_u8(b, m->state);
 	put_u8(b, m->complete);
+	put_u8(b, m->restarted);
 	put_u64(b, (uint64_t)m->started.us);
 	put_u64(b, (uint64_t)m->finished.us);
 	put_u32(b, m->uptime_cs);
 	put_u32(b, m->requests);
 	put_u32(b, m->timeouts);
-	put_u32(b, m->dropped_rows);
-	put_u32(b, m->fdb_rows);
 	put_u32(b, m->missed);
 	put_text(b, m->credential);
 	put_text(b, m->error);
@@ -115,23 +115,23 @@ int
 msg_report_decode(struct msg_in *in, struct msg_report *m)
 {
 	m->key = get_u64(in);
-	m->epoch = get_u64(in);
-	m->sequence = get_u32(in);
-	m->snapshot = get_u8(in) != 0;
+	m->sum = get_u64(in);
+	m->rows = get_u8(in);
 	m->state = get_u8(in);
 	m->complete = get_u8(in);
+	m->restarted = get_u8(in) != 0;
 	m->started.us = (int64_t)get_u64(in);
 	m->finished.us = (int64_t)get_u64(in);
 	m->uptime_cs = get_u32(in);
 	m->requests = get_u32(in);
 	m->timeouts = get_u32(in);
-	m->dropped_rows = get_u32(in);
-	m->fdb_rows = get_u32(in);
 	m->missed = get_u32(in);
 	get_text_into(in, m->credential, sizeof m->credential);
 	get_text_into(in, m->error, sizeof m->error);
-	if (m->state < SWITCH_OK || m->state > SWITCH_NEVER)
+	if (m->state < SWITCH_OK || m->state > SWITCH_NEVER || m->rows > REPORT_ROWS || (m->complete & ~ROW_ALL) != 0)
 		in->bad = true;
+	if (m->rows != REPORT_NONE && m->state != SWITCH_OK && m->state != SWITCH_INCOMPLETE)
+		in->bad = true;			/* without an answer there are no rows */
 	return done(in);
 }
 

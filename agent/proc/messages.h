@@ -23,13 +23,12 @@ enum msg_type {
 	MSG_READY = 32,		/* u8: its system calls are filtered */
 	MSG_PONG,		/* u64 of the MSG_PING */
 	/* poller -> engine */
-	MSG_HELLO = 64,		/* u64 epoch: the poller (re)started or was (re)connected; snapshots follow with first polls */
-	MSG_REPORT_BEGIN,	/* struct msg_report */
-	MSG_REPORT_ROWS,	/* key u64, removed u8, then rows as u16 length + packed row: a part of the report begun */
+	MSG_REPORT_BEGIN = 64,	/* struct msg_report */
+	MSG_REPORT_ROWS,	/* key u64, then rows as u16 length + packed row: a part of the report begun */
 	MSG_REPORT_END,		/* key u64 */
 	MSG_COUNTERS,		/* struct msg_counters, now and then */
 	/* engine -> poller */
-	MSG_RESYNC = 96,	/* u64 key: send a snapshot with the next poll, and poll soon */
+	MSG_RESYNC = 96,	/* u64 key: poll soon, and send all rows */
 	MSG_POLL_NOW,		/* u64 key; 0: of every switch */
 	/* engine -> notify */
 	MSG_DELIVER = 128,	/* struct msg_deliver */
@@ -63,18 +62,21 @@ struct msg_role {
 	struct wall	since;		/* of this state */
 };
 
-/* One poll of one switch. `snapshot`: rows are the whole of the tables in `complete`, and all that is known of the others;
- * else they are changes against the report `sequence` - 1 of the same epoch. */
+/* What a report says of the rows: nothing; they are those of the report with the same `sum`; or they follow, the whole of the tables
+ * in `complete` and what was read of the others. */
+enum report_rows { REPORT_NONE, REPORT_SAME, REPORT_ROWS };
+
+/* One poll of one switch. */
 struct msg_report {
 	uint64_t	key;		/* conf_switch.key */
-	uint64_t	epoch;
-	uint32_t	sequence;
-	bool		snapshot;
+	uint64_t	sum;		/* tables_sum() of a poll that read every table to its end; 0: of none, or of another */
+	uint8_t		rows;		/* enum report_rows */
 	uint8_t		state;		/* enum switch_state */
 	uint8_t		complete;	/* ROW_BIT()s of tables read to their end */
+	bool		restarted;	/* the switch did, in the midst of the poll */
 	struct wall	started, finished;
 	uint32_t	uptime_cs;	/* sysUpTime; 0 unknown */
-	uint32_t	requests, timeouts, dropped_rows, fdb_rows;
+	uint32_t	requests, timeouts;
 	uint32_t	missed;		/* polls in a row without an answer */
 	char		credential[NAME_MAX_OCTETS];	/* which one worked; "" none */
 	char		error[160];	/* one line; "" none */

@@ -33,7 +33,10 @@ poll_now(void *arg, uint64_t key)
 static void
 resync(void *arg, uint64_t key)
 {
-	(void)arg, (void)key;
+	(void)arg;
+	lab.resyncs++;
+	if (key >= 1 && key <= SWITCHES)
+		lab.sum[key - 1] = 0;
 }
 
 static void
@@ -162,8 +165,7 @@ lab_start(void)
 	lab.engine = engine_new(conf_make(), lab.registry, lab.store, &opened, &ops, NULL, lab.now);
 	assert_non_null(lab.engine);
 	engine_notify_up(lab.engine, true, lab.now);
-	lab.epoch++;
-	memset(lab.sequence, 0, sizeof lab.sequence);
+	memset(lab.sum, 0, sizeof lab.sum);
 }
 
 void
@@ -515,27 +517,36 @@ lab_later(int64_t ms)
 static uint8_t
 complete_of(int sw, bool answered)
 {
-	if (!answered)
-		return 0;
-	return sw == CORE && lab.core_has_no_ports ? ROW_ALL & ~ROW_BIT(ROW_IFACE) : ROW_ALL;
+	unsigned complete = answered && !lab.restarts[sw] ? ROW_ALL : 0;
+
+	if (sw == CORE && lab.core_has_no_ports)
+		complete &= ~ROW_BIT(ROW_IFACE);
+	if (lab.half_read[sw])
+		complete &= ~ROW_BIT(ROW_FDB);
+	return (uint8_t)complete;
 }
 
 void
 lab_report(int sw, enum switch_state state, uint32_t missed)
 {
 	bool answered = state == SWITCH_OK;
-	struct msg_report r = { .key = (uint64_t)sw + 1, .epoch = lab.epoch, .sequence = ++lab.sequence[sw], .snapshot = answered,
-		.state = (uint8_t)state, .complete = complete_of(sw, answered), .started = lab.now.wall, .finished = lab.now.wall,
-		.missed = missed };
+	struct msg_report r = { .key = (uint64_t)sw + 1, .state = (uint8_t)state, .complete = complete_of(sw, answered),
+		.started = lab.now.wall, .finished = lab.now.wall, .missed = missed,
+		.uptime_cs = lab.uptime_cs[sw], .restarted = lab.restarts[sw] };
 	struct rowset set = { 0 };
 	struct msg_in in;
 
 	lab.now.wall.us += 1000;
-	engine_report_begin(lab.engine, &r, lab.now);
 	if (answered) {
 		set = table_of(sw);
+		r.sum = r.complete == ROW_ALL ? hash_bytes(set.bytes.p, set.bytes.len) | 1 : 0;
+		r.rows = r.sum != 0 && r.sum == lab.sum[sw] ? REPORT_SAME : REPORT_ROWS;
+		lab.sum[sw] = r.sum;
+	}
+	engine_report_begin(lab.engine, &r, lab.now);
+	if (r.rows == REPORT_ROWS) {
 		in = msg_in_of(set.bytes.p, set.bytes.len);
-		engine_report_rows(lab.engine, r.key, false, &in);
+		engine_report_rows(lab.engine, r.key, &in);
 	}
 	engine_report_end(lab.engine, r.key, lab.now);
 	rowset_free(&set);

@@ -57,6 +57,9 @@ struct lab {
 	bool			 renumbered[SWITCHES];	/* its ports from 5 on have the numbers of those before them, in a ring */
 	bool			 arp;		/* the core's ARP table has the camera */
 	bool			 core_has_no_ports;	/* its interface table cannot be read */
+	uint32_t		 uptime_cs[SWITCHES];	/* 0: it does not say */
+	bool			 half_read[SWITCHES];	/* the poll does not reach the end of the MAC table */
+	bool			 restarts[SWITCHES];	/* in the midst of the poll: nothing is complete */
 	bool			 lag;		/* port 1 of core and of a is a member, as port 8, of their port LAB_LAG, "Po1" */
 
 	/* What the operator configures: from the next lab_start() or lab_reconfigure() on. */
@@ -72,8 +75,9 @@ struct lab {
 	struct msg_deliver	 out[OUT_MAX];
 	size_t			 n_out;
 	unsigned		 polls_asked[SWITCHES];
-	uint32_t		 sequence[SWITCHES];
-	uint64_t		 epoch, random;
+	uint64_t		 sum[SWITCHES];	/* of the rows that the engine has; 0: none */
+	unsigned		 resyncs;
+	uint64_t		 random;
 	unsigned		 answers;	/* whole ones */
 	struct buf		 answer;	/* the last */
 };

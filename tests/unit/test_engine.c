@@ -206,22 +206,31 @@ an_unreachable_switch_is_told_after_three_misses_and_its_cameras_are_not_gone(vo
 }
 
 static void
-a_report_out_of_step_is_asked_for_again_and_changes_nothing(void **state)
+a_report_about_other_rows_is_asked_for_again_and_changes_nothing(void **state)
 {
-	struct msg_report r = { .key = 2, .epoch = 99, .sequence = 7, .state = SWITCH_OK, .complete = ROW_ALL };
-	static const uint8_t rubbish[] = { 0, 9, 1 };
-	struct msg_in in = msg_in_of(rubbish, sizeof rubbish);
+	static const struct { const char *name; struct msg_report head; uint8_t rows[4]; size_t n; } cases[] = {
+		{ "the rows of a sum that we do not have", { .key = 2, .rows = REPORT_SAME, .sum = 99, .state = SWITCH_OK, .complete = ROW_ALL }, { 0 }, 0 },
+		{ "the rows of no sum", { .key = 2, .rows = REPORT_SAME, .state = SWITCH_OK, .complete = ROW_ALL }, { 0 }, 0 },
+		{ "no rows", { .key = 2, .rows = REPORT_ROWS, .sum = 99, .state = SWITCH_OK, .complete = ROW_ALL }, { 0, 9, 1 }, 3 },
+	};
 
 	(void)state;
 	lab_plug(0, CAMERA, A, 5);
 	lab_sweep();
-	engine_report_begin(lab.engine, &r, lab.now);
-	engine_report_rows(lab.engine, 2, true, &in);
-	engine_report_end(lab.engine, 2, lab.now);
-	engine_report_end(lab.engine, 2, lab.now);
-	engine_report_end(lab.engine, 77, lab.now);
-	lab_sweep();
+	for (unsigned i = 0; i < nitems(cases); i++) {
+		struct msg_in in = msg_in_of(cases[i].rows, cases[i].n);
+
+		print_message("%s\n", cases[i].name);
+		engine_report_begin(lab.engine, &cases[i].head, lab.now);
+		engine_report_rows(lab.engine, 2, &in);
+		engine_report_end(lab.engine, 2, lab.now);
+		assert_int_equal(lab.resyncs, i + 1);
+		engine_report_end(lab.engine, 2, lab.now);
+		engine_report_end(lab.engine, 77, lab.now);
+		lab_sweep();
+	}
 	lab_later(1000);
+	assert_int_equal(lab.resyncs, nitems(cases));
 	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
 	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
 }
@@ -682,6 +691,71 @@ p6_a_port_that_got_the_number_of_another_is_not_that_one(void **state)
 }
 
 static void
+restarted_with_other_numbers(void)
+{
+	lab.renumbered[A] = true;
+	lab_plug(0, CAMERA, A, 6);	/* where it was: Gi5 has another number now */
+	lab.uptime_cs[A] = 500;
+}
+
+/* Of the old numbers, which nothing has removed, and the new ones together Gi9 would be told. */
+static void
+p6_rows_of_two_numberings_are_never_put_together(void **state)
+{
+	static const struct { const char *name; bool restarts, half_read, crash; } cases[] = {
+		{ "it restarts in the midst of the poll", true, false, false },
+		{ "it has restarted, and the poll did not reach the end", false, true, false },
+		{ "and we, too", false, true, true },
+	};
+
+	for (size_t i = 0; i < nitems(cases); i++) {
+		unsigned asked;
+
+		print_message("%s\n", cases[i].name);
+		lab_plug(0, CAMERA, A, 5);
+		lab.uptime_cs[A] = 1000000;
+		lab_sweep();
+		lab_sweep();
+		if (cases[i].crash) {
+			lab_crash();
+			lab_start();
+		}
+		restarted_with_other_numbers();
+		lab.restarts[A] = cases[i].restarts;
+		lab.half_read[A] = cases[i].half_read;
+		asked = lab.polls_asked[A];
+		lab_poll(A);
+		assert_int_equal(lab.polls_asked[A], asked + 1);
+		lab.restarts[A] = lab.half_read[A] = false;
+		lab_poll(A);
+		lab_sweep();
+		lab_later(16000);
+		assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
+		assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
+		assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+		lab_teardown(state);
+		lab_setup(state);
+	}
+}
+
+/* One that restarts in every poll is heard nevertheless. */
+static void
+what_is_refused_twice_is_taken(void **state)
+{
+	(void)state;
+	lab_sweep();
+	lab.restarts[A] = true;
+	lab_plug(0, CAMERA, A, 5);
+	lab_poll(A);
+	lab_poll(A);
+	lab_later(16000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 0);
+	lab_poll(A);
+	lab_later(16000);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
+}
+
+static void
 told_behind_b(struct event *ev)
 {
 	lab_sweep();
@@ -958,7 +1032,7 @@ main(void)
 		CLAIM(a_laptop_is_none_of_our_business), CLAIM(d10_a_forged_neighbour_keeps_its_port_and_is_a_conflict),
 		CLAIM(a_restart_repeats_nothing), CLAIM(q1_what_was_not_acknowledged_is_sent_again_after_a_restart_with_its_id),
 		CLAIM(an_unreachable_switch_is_told_after_three_misses_and_its_cameras_are_not_gone),
-		CLAIM(a_report_out_of_step_is_asked_for_again_and_changes_nothing),
+		CLAIM(a_report_about_other_rows_is_asked_for_again_and_changes_nothing),
 		CLAIM(d10_a_forged_claim_of_the_real_neighbour_keeps_its_port_too),
 		CLAIM(a_standing_conflict_is_not_told_again_by_a_restart_but_when_it_comes_back),
 		CLAIM(q2_a_crash_at_any_report_neither_loses_nor_repeats), CLAIM(a_camera_that_only_an_uplink_remembers_is_gone),
@@ -971,6 +1045,7 @@ main(void)
 		CLAIM(one_slow_switch_does_not_hide_a_camera_whose_place_is_clear),
 		CLAIM(s5_a_clock_set_back_makes_no_old_port_the_newest),
 		CLAIM(p6_a_port_that_got_the_number_of_another_is_not_that_one),
+		CLAIM(p6_rows_of_two_numberings_are_never_put_together), CLAIM(what_is_refused_twice_is_taken),
 		CLAIM(what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way),
 		CLAIM(what_was_behind_a_dead_switch_is_gone_from_where_it_was),
 		CLAIM(what_a_neighbour_with_another_address_says_is_not_said_of_the_laptop_beside_it),

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "model/rows.h"
 #include "proc/messages.h"
 
 #define CODEC(name) \
@@ -31,9 +32,9 @@ static const struct msg_process process = { "poller 3", true, 12, "ended by sign
 static const struct msg_reload reload_bad = { { 1764000000123456 }, false, "/etc/camtrapd/camtrapd.conf:7: polcy: unknown (and 2 more)" };
 static const struct msg_role role = { "engine", ROLE_WAITING, 4711, 9, true, false, { 1764000000654321 } };
 static const struct msg_role role_up = { "views", ROLE_UP, 4712, 1, false, true, { 1764000000654322 } };
-static const struct msg_report report = { .key = UINT64_C(0x0102030405060708), .epoch = UINT64_C(0xf1f2f3f4f5f6f7f8), .sequence = 3,
-	.snapshot = true, .state = SWITCH_INCOMPLETE, .complete = 0x5a, .started = { 1764000000000001 }, .finished = { 1764000000000002 },
-	.uptime_cs = 4, .requests = 5, .timeouts = 6, .dropped_rows = 7, .fdb_rows = 8, .missed = 9, .credential = "campus",
+static const struct msg_report report = { .key = UINT64_C(0x0102030405060708), .sum = UINT64_C(0xf1f2f3f4f5f6f7f8),
+	.rows = REPORT_ROWS, .restarted = true, .state = SWITCH_INCOMPLETE, .complete = 0x1a, .started = { 1764000000000001 }, .finished = { 1764000000000002 },
+	.uptime_cs = 4, .requests = 5, .timeouts = 6, .missed = 9, .credential = "campus",
 	.error = "the walk of dot1qTpFdbTable did not end" };
 static const struct msg_deliver deliver = { .row = UINT64_C(1) << 40, .receiver = "noc", .agent = "camtrapd-1", .event = {
 	.id = "01JDF6ZQ0V4T8Y3N2M1K0J9H8G", .sequence = 1, .epoch = 2, .type = EVENT_DEVICE_MOVED, .at = { 3 },
@@ -143,7 +144,18 @@ values_out_of_range_are_refused(void **state)
 		assert_int_equal(decode(peer_get, &b), v >= PEER_POLLER && v <= PEER_VIEWS ? 0 : -EBADMSG);
 		r.state = (uint8_t)v;
 		msg_report_encode(&b, &r);
+		assert_int_equal(decode(report_get, &b), v == SWITCH_OK || v == SWITCH_INCOMPLETE ? 0 : -EBADMSG);
+		r.rows = REPORT_NONE;		/* without an answer there are no rows */
+		msg_report_encode(&b, &r);
 		assert_int_equal(decode(report_get, &b), v >= SWITCH_OK && v <= SWITCH_NEVER ? 0 : -EBADMSG);
+		r = report;
+		r.rows = (uint8_t)v;
+		msg_report_encode(&b, &r);
+		assert_int_equal(decode(report_get, &b), v <= REPORT_ROWS ? 0 : -EBADMSG);
+		r = report;
+		r.complete = (uint8_t)v;
+		msg_report_encode(&b, &r);
+		assert_int_equal(decode(report_get, &b), v <= ROW_ALL ? 0 : -EBADMSG);
 		d.result = (uint8_t)v;
 		msg_delivered_encode(&b, &d);
 		assert_int_equal(decode(delivered_get, &b), v >= DELIVERY_ACKNOWLEDGED && v <= DELIVERY_FAILED ? 0 : -EBADMSG);
