@@ -114,25 +114,25 @@ summary(const struct probe *p, const struct poll_result *r)
 	static const struct { const char *word; enum row_kind kind; } tables[] = { { "interfaces", ROW_IFACE },
 		{ "forwarding entries", ROW_FDB }, { "neighbours", ROW_NEIGHBOUR }, { "ARP entries", ROW_ARP },
 		{ "members of aggregates", ROW_LAG } };
-	size_t n, count[ROW_NKINDS] = { 0 }, mapped = 0, unplaced = 0, not_learned = 0, cdp = 0, no_if = 0;
-	const struct row *rows = tables_rows(r->tables, &n);
+	size_t at = 0, count[ROW_NKINDS] = { 0 }, mapped = 0, unplaced = 0, not_learned = 0, cdp = 0, no_if = 0;
+	struct row row;
 	bool first = true;
 	char a[TEXT_MAX + 1], b[TEXT_MAX + 1];
 
-	for (size_t i = 0; i < n; i++) {
-		const struct row_fdb *f = &rows[i].fdb;
+	while (tables_next(r->tables, &at, &row)) {
+		const struct row_fdb *f = &row.fdb;
 
-		count[rows[i].kind]++;
-		if (rows[i].kind == ROW_FDB) {
+		count[row.kind]++;
+		if (row.kind == ROW_FDB) {
 			mapped += f->if_index != 0;
 			unplaced += f->if_index == 0 && f->bridge_port == 0;
 			not_learned += f->status == FDB_OTHER || f->status == FDB_MGMT;
-		} else if (rows[i].kind == ROW_NEIGHBOUR) {
-			cdp += rows[i].neighbour.table == TABLE_CDP;
-			no_if += rows[i].neighbour.if_index == 0;
-		} else if (rows[i].kind == ROW_SYSTEM)
-			printf("%s: %s\n  %s\n  sysObjectID %s\n", p->address, octets_text(&rows[i].system.name, a, sizeof a),
-			    octets_text(&rows[i].system.descr, b, sizeof b), rows[i].system.object_id);
+		} else if (row.kind == ROW_NEIGHBOUR) {
+			cdp += row.neighbour.table == TABLE_CDP;
+			no_if += row.neighbour.if_index == 0;
+		} else if (row.kind == ROW_SYSTEM)
+			printf("%s: %s\n  %s\n  sysObjectID %s\n", p->address, octets_text(&row.system.name, a, sizeof a),
+			    octets_text(&row.system.descr, b, sizeof b), row.system.object_id);
 	}
 	printf("credential %s, %u requests, %u timed out\n\nread\n", r->credential != NULL ? r->credential : "-", r->requests, r->timeouts);
 	for (size_t i = 0; i < nitems(tables); i++)

@@ -96,25 +96,12 @@ id(const struct octets *o, bool is_mac, bool is_net)
 	return octets(o);
 }
 
-struct names { const struct row *rows; size_t n; };	/* the interfaces: one run of rows, ascending */
-
 static json_t *
-if_name(const struct names *s, uint32_t if_index)
+if_name(const struct tables *t, uint32_t if_index)
 {
-	size_t lo = 0, hi = s->n;
+	const struct row_iface *f = tables_iface(t, if_index);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		const struct row_iface *f = &s->rows[mid].iface;
-
-		if (f->if_index == if_index)
-			return octets(f->name.n > 0 ? &f->name : &f->descr);
-		if (f->if_index < if_index)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return json_null();
+	return f == NULL ? json_null() : octets(f->name.n > 0 ? &f->name : &f->descr);
 }
 
 static void
@@ -184,7 +171,7 @@ med(const struct row_neighbour *nb)
 }
 
 static void
-add_lldp(json_t *list, const struct row_neighbour *nb, const struct names *names)
+add_lldp(json_t *list, const struct row_neighbour *nb, const struct tables *t)
 {
 	json_t *addrs = json_array();
 
@@ -192,7 +179,7 @@ add_lldp(json_t *list, const struct row_neighbour *nb, const struct names *names
 		add(addrs, ip(&nb->mgmt[i]));
 	add(list, json_pack("{s:{s:I, s:o, s:o}, s:I, s:i, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}",
 	    "localPort", "num", (json_int_t)nb->port_num, "ifIndex", number_or_null(nb->if_index), "name",
-	    nb->if_index != 0 ? if_name(names, nb->if_index) : json_null(), "remIndex", (json_int_t)nb->rem_index,
+	    nb->if_index != 0 ? if_name(t, nb->if_index) : json_null(), "remIndex", (json_int_t)nb->rem_index,
 	    "chassisIdSubtype", nb->chassis_subtype, "chassisId", id(&nb->chassis, nb->chassis_subtype == 4, nb->chassis_subtype == 5),
 	    "portIdSubtype", nb->port_subtype, "portId", id(&nb->port, nb->port_subtype == 3, nb->port_subtype == 4),
 	    "portDesc", octets(&nb->port_desc), "sysName", octets(&nb->sys_name), "sysDesc", octets(&nb->sys_desc),
@@ -200,22 +187,22 @@ add_lldp(json_t *list, const struct row_neighbour *nb, const struct names *names
 }
 
 static void
-add_cdp(json_t *list, const struct row_neighbour *nb, const struct names *names)
+add_cdp(json_t *list, const struct row_neighbour *nb, const struct tables *t)
 {
 	add(list, json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "ifIndex", (json_int_t)nb->if_index,
-	    "name", if_name(names, nb->if_index), "deviceId", octets(&nb->chassis), "devicePort", octets(&nb->port),
+	    "name", if_name(t, nb->if_index), "deviceId", octets(&nb->chassis), "devicePort", octets(&nb->port),
 	    "platform", octets(&nb->platform), "version", octets(&nb->sys_desc),
 	    "address", nb->n_mgmt > 0 ? ip(&nb->mgmt[0]) : json_null(), "capabilities", (json_int_t)nb->cdp_caps));
 }
 
 /* The rows of one aggregate follow each other. */
 static void
-add_lag(json_t *list, const struct row_lag *l, const struct names *names)
+add_lag(json_t *list, const struct row_lag *l, const struct tables *t)
 {
 	json_t *last = json_array_get(list, json_array_size(list) - 1);
 
 	if (last == NULL || json_integer_value(json_object_get(last, "ifIndex")) != (json_int_t)l->if_index) {
-		last = json_pack("{s:I, s:o, s:[], s:s}", "ifIndex", (json_int_t)l->if_index, "name", if_name(names, l->if_index), "members",
+		last = json_pack("{s:I, s:o, s:[], s:s}", "ifIndex", (json_int_t)l->if_index, "name", if_name(t, l->if_index), "members",
 		    "table", row_table_word(l->table));
 		add(list, last);
 	}
@@ -246,23 +233,13 @@ diagnostic(void *arg, const char *kind, const char *what, uint32_t count)
 json_t *
 probe_json(const struct tables *t, uint32_t requests)
 {
-	size_t n;
-	const struct row *rows = tables_rows(t, &n);
 	json_t *system = NULL, *ifaces = json_array(), *fdb = json_array(), *unplaced = json_array(), *not_learned = json_array(),
 	    *lldp = json_array(), *cdp = json_array(), *arp = json_array(), *contexts = json_array(),
 	    *lags = json_array();
 	struct diagnostics d = { json_array(), json_array(), json_array() };
-	struct names names = { rows, 0 };
+	struct row row, *r = &row;
 
-	for (size_t i = 0; i < n; i++) {
-		if (rows[i].kind != ROW_IFACE)
-			continue;
-		if (names.n++ == 0)
-			names.rows = &rows[i];
-	}
-	for (size_t i = 0; i < n; i++) {
-		const struct row *r = &rows[i];
-
+	for (size_t at = 0; tables_next(t, &at, r);) {
 		switch (r->kind) {
 		case ROW_SYSTEM:
 			if (system == NULL)
@@ -277,16 +254,16 @@ probe_json(const struct tables *t, uint32_t requests)
 			break;
 		case ROW_NEIGHBOUR:
 			if (r->neighbour.table == TABLE_CDP)
-				add_cdp(cdp, &r->neighbour, &names);
+				add_cdp(cdp, &r->neighbour, t);
 			else
-				add_lldp(lldp, &r->neighbour, &names);
+				add_lldp(lldp, &r->neighbour, t);
 			break;
 		case ROW_ARP:
 			add(arp, json_pack("{s:o, s:o, s:I}", "ip", ip(&r->arp.ip), "mac", mac(r->arp.mac), "ifIndex",
 			    (json_int_t)r->arp.if_index));
 			break;
 		case ROW_LAG:
-			add_lag(lags, &r->lag, &names);
+			add_lag(lags, &r->lag, t);
 			break;
 		case ROW_NKINDS:
 			break;

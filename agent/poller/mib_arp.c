@@ -26,7 +26,6 @@ take(struct tables *t, const struct group *g, uint8_t table, unsigned col, const
 {
 	struct octets o;
 	struct mac m;
-	struct row *r;
 	size_t n;
 	const uint8_t *p = group_octets(t, g, col, &n);
 
@@ -44,15 +43,13 @@ take(struct tables *t, const struct group *g, uint8_t table, unsigned col, const
 		note_drop(t, "ARP: address that no station has");
 		return;
 	}
-	if ((r = row_add(t, ROW_ARP)) == NULL)
-		return;
-	r->arp = (struct row_arp){ .ip = *ip, .mac = m, .if_index = g->idx[0], .table = table };
+	arp_add(t, &(struct row_arp){ .ip = *ip, .mac = m, .if_index = g->idx[0], .table = table });
 }
 
 static int
 arp_cmp(const void *pa, const void *pb)
 {
-	const struct row_arp *a = &((const struct row *)pa)->arp, *b = &((const struct row *)pb)->arp;
+	const struct row_arp *a = pa, *b = pb;
 	int d;
 
 	if ((d = memcmp(&a->ip, &b->ip, sizeof a->ip)) != 0)
@@ -65,7 +62,7 @@ arp_cmp(const void *pa, const void *pb)
 void
 mib_arp_join(struct tables *t)
 {
-	size_t first = t->n_rows, out;
+	size_t out = 1;
 	struct group g = group_start(t, TAB_MEDIA);
 	struct ip ip;
 
@@ -80,16 +77,15 @@ mib_arp_join(struct tables *t)
 			take(t, &g, TABLE_PHYSICAL, 4, &ip);
 		else
 			note_drop(t, "ipNetToPhysical: malformed index");
-	if (t->start[TAB_MEDIA] == t->start[TAB_MEDIA + 1] || t->start[TAB_PHYS] == t->start[TAB_PHYS + 1] || t->n_rows - first < 2)
+	if (t->start[TAB_MEDIA] == t->start[TAB_MEDIA + 1] || t->start[TAB_PHYS] == t->start[TAB_PHYS + 1] || t->n_arp < 2)
 		return;
 	/* An address that both tables have counts once, as ipNetToMedia says it. */
-	qsort(t->rows + first, t->n_rows - first, sizeof *t->rows, arp_cmp);
-	out = first + 1;
-	for (size_t i = first + 1; i < t->n_rows; i++) {
-		const struct row_arp *a = &t->rows[out - 1].arp, *b = &t->rows[i].arp;
+	qsort(t->arp, t->n_arp, sizeof *t->arp, arp_cmp);
+	for (size_t i = 1; i < t->n_arp; i++) {
+		const struct row_arp *a = &t->arp[out - 1], *b = &t->arp[i];
 
 		if (a->if_index != b->if_index || !ip_eq(&a->ip, &b->ip))
-			t->rows[out++] = t->rows[i];
+			t->arp[out++] = t->arp[i];
 	}
-	t->n_rows = out;
+	t->n_arp = out;
 }

@@ -195,7 +195,6 @@ entry_add(struct tables *t, const struct group *g, uint8_t table, struct mac m, 
 {
 	int64_t port = 0, status = 0;
 	bool has_port = group_int(g, 2, &port);
-	struct row *r;
 
 	if (group_int(g, 3, &status) && (status == FDB_INVALID || status == FDB_SELF)) {
 		note_drop(t, status == FDB_SELF ? "FDB: the switch's own address" : "FDB: invalid entry");
@@ -211,11 +210,9 @@ entry_add(struct tables *t, const struct group *g, uint8_t table, struct mac m, 
 		note_rule(t, port == 0 ? "FDB: port 0" : "FDB: negative port");
 		port = 0;
 	}
-	if ((r = row_add(t, ROW_FDB)) == NULL)
-		return;
 	/* Comware's 6 is a security entry: known, not learned (RFC 4188 has no such value). */
-	r->fdb = (struct row_fdb){ .mac = m, .vlan = vlan, .bridge_port = has_port ? (uint32_t)port : 0,
-	    .status = status == 0 ? FDB_UNSAID : status > FDB_MGMT || status < 0 ? FDB_OTHER : (uint8_t)status, .table = table };
+	fdb_add(t, &(struct row_fdb){ .mac = m, .vlan = vlan, .bridge_port = has_port ? (uint32_t)port : 0,
+	    .status = status == 0 ? FDB_UNSAID : status > FDB_MGMT || status < 0 ? FDB_OTHER : (uint8_t)status, .table = table });
 }
 
 /* FDB id, MAC. Some agents put the length 6 between them; others one number more at the end. One table, one habit. */
@@ -271,7 +268,6 @@ take_huawei(struct tables *t)
 {
 	struct group g = group_start(t, TAB_HWFDB);
 	struct mac m;
-	struct row *r;
 	int64_t v;
 
 	while (group_next(t, TAB_HWFDB, &g)) {
@@ -279,11 +275,9 @@ take_huawei(struct tables *t)
 			note_drop(t, "hwDynFdb: malformed row");
 			continue;
 		}
-		if ((r = row_add(t, ROW_FDB)) == NULL)
-			return;
-		r->fdb = (struct row_fdb){ .mac = m, .status = FDB_LEARNED, .table = TABLE_HWDYNFDB,
+		fdb_add(t, &(struct row_fdb){ .mac = m, .status = FDB_LEARNED, .table = TABLE_HWDYNFDB,
 		    .vlan = g.idx[6] >= 1 && g.idx[6] <= VLAN_MAX ? (uint16_t)g.idx[6] : 0,
-		    .if_index = v > 0 && v <= INT32_MAX && (t->n_ifs == 0 || if_exists(t, (uint32_t)v)) ? (uint32_t)v : 0 };
+		    .if_index = v > 0 && v <= INT32_MAX && (t->n_ifs == 0 || if_exists(t, (uint32_t)v)) ? (uint32_t)v : 0 });
 	}
 }
 
@@ -307,17 +301,17 @@ if_of(const struct tables *t, const struct row_fdb *f)
 static bool
 ports_are_ifs(struct tables *t, size_t first)
 {
-	uint32_t *v = calloc(t->n_rows - first + 1, sizeof *v);
+	uint32_t *v = calloc(t->n_fdb - first + 1, sizeof *v);
 	size_t n = 0, all = 0, known = 0, exist = 0;
 
 	if (v == NULL) {
 		t->no_memory = true;
 		return false;
 	}
-	for (size_t i = first; i < t->n_rows; i++)
-		if (t->rows[i].fdb.bridge_port != 0) {
-			v[n++] = t->rows[i].fdb.bridge_port;
-			known += if_of(t, &t->rows[i].fdb) != 0;
+	for (size_t i = first; i < t->n_fdb; i++)
+		if (t->fdb[i].bridge_port != 0) {
+			v[n++] = t->fdb[i].bridge_port;
+			known += if_of(t, &t->fdb[i]) != 0;
 		}
 	qsort(v, n, sizeof *v, u32_cmp);
 	for (size_t i = 0; i < n; i++) {
@@ -336,8 +330,8 @@ place(struct tables *t, size_t first)
 {
 	bool same = ports_are_ifs(t, first);
 
-	for (size_t i = first; i < t->n_rows; i++) {
-		struct row_fdb *f = &t->rows[i].fdb;
+	for (size_t i = first; i < t->n_fdb; i++) {
+		struct row_fdb *f = &t->fdb[i];
 
 		if (f->bridge_port == 0)
 			continue;
@@ -375,9 +369,9 @@ worth(const struct row_fdb *f)
 
 /* Of each MAC the rows of the best worth stay: further ones say the same with less. */
 static void
-drop_repeats(struct tables *t, size_t first)
+drop_repeats(struct tables *t)
 {
-	size_t n = t->n_rows - first, out = first;
+	size_t n = t->n_fdb, out = 0;
 	uint64_t *keys;
 
 	if (n == 0)
@@ -387,10 +381,10 @@ drop_repeats(struct tables *t, size_t first)
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		keys[i] = mac_u64(t->rows[first + i].fdb.mac) << 3 | worth(&t->rows[first + i].fdb);
+		keys[i] = mac_u64(t->fdb[i].mac) << 3 | worth(&t->fdb[i]);
 	qsort(keys, n, sizeof *keys, u64_cmp);
-	for (size_t i = first; i < t->n_rows; i++) {
-		uint64_t mac = mac_u64(t->rows[i].fdb.mac);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t mac = mac_u64(t->fdb[i].mac);
 		size_t lo = 0, hi = n;		/* the last key of this MAC */
 
 		while (hi - lo > 1) {
@@ -402,10 +396,10 @@ drop_repeats(struct tables *t, size_t first)
 				hi = mid;
 		}
 		assert(keys[lo] >> 3 == mac);
-		if ((keys[lo] & 7) == worth(&t->rows[i].fdb))
-			t->rows[out++] = t->rows[i];
+		if ((keys[lo] & 7) == worth(&t->fdb[i]))
+			t->fdb[out++] = t->fdb[i];
 	}
-	t->n_rows = out;
+	t->n_fdb = out;
 	free(keys);
 }
 
@@ -415,7 +409,7 @@ run_end(const struct tables *t, size_t at)
 {
 	size_t end = at;
 
-	while (end < t->n_rows && t->rows[end].fdb.vlan == t->rows[at].fdb.vlan)
+	while (end < t->n_fdb && t->fdb[end].vlan == t->fdb[at].vlan)
 		end++;
 	return end;
 }
@@ -425,14 +419,14 @@ run_end(const struct tables *t, size_t at)
 static void
 drop_echoes(struct tables *t, size_t first)
 {
-	size_t own = first < t->n_rows && t->rows[first].fdb.vlan == 0 ? run_end(t, first) - first : 0, echoes = 0;
+	size_t own = first < t->n_fdb && t->fdb[first].vlan == 0 ? run_end(t, first) - first : 0, echoes = 0;
 
-	for (size_t at = first + own, end; at < t->n_rows; at = end, echoes++) {
+	for (size_t at = first + own, end; at < t->n_fdb; at = end, echoes++) {
 		end = run_end(t, at);
 		if (end - at != own)
 			return;
 		for (size_t i = 0; i < own; i++) {
-			const struct row_fdb *a = &t->rows[first + i].fdb, *b = &t->rows[at + i].fdb;
+			const struct row_fdb *a = &t->fdb[first + i], *b = &t->fdb[at + i];
 
 			if (mac_u64(a->mac) != mac_u64(b->mac) || a->bridge_port != b->bridge_port)
 				return;
@@ -440,7 +434,7 @@ drop_echoes(struct tables *t, size_t first)
 	}
 	if (echoes < 2)
 		return;
-	t->n_rows = first + own;
+	t->n_fdb = first + own;
 	note_rule(t, "VLAN unknown: each VLAN context shows the same entries");
 }
 
@@ -449,23 +443,23 @@ mib_bridge_join(struct tables *t)
 {
 	struct vlans vlans = { 0 };
 	struct group g = group_start(t, TAB_DOT1D);
-	size_t first = t->n_rows, at;
+	size_t at;
 	struct mac m;
 
 	take_ports(t);
 	take_vlans(t, &vlans);
 	take_dot1q(t, &vlans);
 	free(vlans.v);
-	place(t, first);
-	at = t->n_rows;
+	place(t, 0);
+	at = t->n_fdb;
 	while (group_next(t, TAB_DOT1D, &g))
 		if (dot1d_mac(t, &g, &m))
 			entry_add(t, &g, TABLE_DOT1D, m, g.cells[0]->vlan);
 	drop_echoes(t, at);
-	for (size_t i = at; i < t->n_rows; i++)
-		if (t->rows[i].fdb.vlan != 0)
+	for (size_t i = at; i < t->n_fdb; i++)
+		if (t->fdb[i].vlan != 0)
 			note_rule(t, "VLAN by its context");
 	place(t, at);
 	take_huawei(t);
-	drop_repeats(t, first);
+	drop_repeats(t);
 }

@@ -71,18 +71,18 @@ if_exists(const struct tables *t, uint32_t if_index)
 	return t->n_ifs > 0 && bsearch(&if_index, t->ifs, t->n_ifs, sizeof *t->ifs, u32_cmp) != NULL;
 }
 
-/* Rows of interfaces are one run, in the order of t->ifs. */
-const struct row_iface *
-if_row(const struct tables *t, uint32_t if_index)
+static int
+iface_cmp(const void *key, const void *row)
 {
-	const uint32_t *at = t->n_ifs > 0 ? bsearch(&if_index, t->ifs, t->n_ifs, sizeof *t->ifs, u32_cmp) : NULL;
-	size_t first = 0;
+	return u32_cmp(key, &((const struct row *)row)->iface.if_index);
+}
 
-	if (at == NULL)
-		return NULL;
-	while (first < t->n_rows && t->rows[first].kind != ROW_IFACE)
-		first++;
-	return &t->rows[first + (size_t)(at - t->ifs)].iface;
+const struct row_iface *
+tables_iface(const struct tables *t, uint32_t if_index)
+{
+	const struct row *r = t->n_ifs > 0 ? bsearch(&if_index, t->rows + t->first_if, t->n_ifs, sizeof *r, iface_cmp) : NULL;
+
+	return r != NULL ? &r->iface : NULL;
 }
 
 static void
@@ -125,6 +125,7 @@ mib_if_join(struct tables *t)
 		t->no_memory = true;
 		return;
 	}
+	t->first_if = t->n_rows;
 	while (group_next(t, TAB_IF, &g)) {
 		if (g.n_idx != 1 || g.idx[0] == 0 || g.idx[0] > INT32_MAX) {
 			note_drop(t, "ifTable: index that is not one ifIndex");

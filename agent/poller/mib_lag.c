@@ -100,13 +100,13 @@ is_aggregate(const struct row_iface *f)
 static void
 claim_add(struct tables *t, struct claims *all, uint32_t member, int64_t aggregate, uint8_t table)
 {
-	const struct row_iface *m = if_row(t, member), *a;
+	const struct row_iface *m = tables_iface(t, member), *a;
 
 	if (m == NULL || is_aggregate(m)) {
 		note_drop(t, m == NULL ? "LAG: a member that is no interface" : "LAG: a member that is an aggregate itself");
 		return;
 	}
-	if (aggregate != 0 && (a = aggregate > 0 && aggregate <= INT32_MAX ? if_row(t, (uint32_t)aggregate) : NULL) == NULL) {
+	if (aggregate != 0 && (a = aggregate > 0 && aggregate <= INT32_MAX ? tables_iface(t, (uint32_t)aggregate) : NULL) == NULL) {
 		note_drop(t, "LAG: attached to an interface that is not there");
 		return;
 	}
@@ -148,9 +148,9 @@ take_stack(struct tables *t, struct claims *all)
 			continue;
 		}
 		if (g.idx[1] == 0 || !group_int(&g, COL_STACK_STATUS, &status) || status != STACK_ACTIVE ||
-		    (higher = if_row(t, g.idx[0])) == NULL || !is_aggregate(higher))
+		    (higher = tables_iface(t, g.idx[0])) == NULL || !is_aggregate(higher))
 			continue;
-		if ((lower = if_row(t, g.idx[1])) == NULL || !is_aggregate(lower))
+		if ((lower = tables_iface(t, g.idx[1])) == NULL || !is_aggregate(lower))
 			claim_add(t, all, g.idx[1], g.idx[0], TABLE_IFSTACK);
 	}
 }

@@ -10,17 +10,17 @@ enum { PART_MAX = 60 << 10 };
 int
 report_rows(const struct tables *t, struct rowset *out)
 {
-	size_t n;
-	const struct row *rows = tables_rows(t, &n);
+	size_t n = tables_n_rows(t), at = 0;
 	struct row_ref *refs = calloc(n + 1, sizeof *refs);
 	size_t *start = calloc(n + 1, sizeof *start);
 	struct buf b = { 0 };
+	struct row row;
 	int rc = -ENOMEM;
 
 	if (refs != NULL && start != NULL) {
-		for (size_t i = 0; i < n; i++) {
+		for (size_t i = 0; tables_next(t, &at, &row); i++) {
 			start[i] = b.len;
-			row_pack(&b, &rows[i]);
+			row_pack(&b, &row);
 		}
 		start[n] = b.len;
 		for (size_t i = 0; i < n; i++)

@@ -204,6 +204,8 @@ tables_free(struct tables *t)
 	for (size_t i = 0; i < t->n_rows; i++)
 		row_free(&t->rows[i]);
 	free(t->rows);
+	free(t->fdb);
+	free(t->arp);
 	free_raw(t);
 	free(t->contexts);
 	free(t->step_state);
@@ -240,8 +242,9 @@ enum { ROOM_FIRST = 32 << 10 };		/* octets: what a switch of 48 ports takes of m
 static bool
 room(struct tables *t, void **array, size_t n, size_t *cap, size_t more, size_t size)
 {
-	size_t max = array == (void **)&t->rows ? TABLES_BYTES_MAX : TABLES_BYTES_MAX / 2;
-	size_t want = *cap > 0 ? *cap + *cap / 2 : ROOM_FIRST / size, left = t->bytes < max ? (max - t->bytes) / size : 0;
+	bool made = array == (void **)&t->rows || array == (void **)&t->fdb || array == (void **)&t->arp;
+	size_t max = made ? TABLES_BYTES_MAX : TABLES_BYTES_MAX / 2;
+	size_t want = *cap > 0 ? *cap + *cap / 2 : made ? 0 : ROOM_FIRST / size, left = t->bytes < max ? (max - t->bytes) / size : 0;
 	void *p;
 
 	assert(t->bytes <= TABLES_BYTES_MAX && n <= *cap);
@@ -573,23 +576,23 @@ table_order(struct tables *t, size_t at, size_t end)
 }
 
 #define BIT(tab) (UINT32_C(1) << (tab))
-static const uint32_t rows_of = BIT(TAB_IF) | BIT(TAB_HWFDB) | BIT(TAB_DOT1Q) | BIT(TAB_DOT1D) | BIT(TAB_REM) | BIT(TAB_REM2) | BIT(TAB_CDP) |
-    BIT(TAB_MEDIA) | BIT(TAB_PHYS) | BIT(TAB_LAG) | BIT(TAB_STACK);
+static const uint32_t fdb_of = BIT(TAB_HWFDB) | BIT(TAB_DOT1Q) | BIT(TAB_DOT1D), arp_of = BIT(TAB_MEDIA) | BIT(TAB_PHYS),
+    rows_of = BIT(TAB_IF) | BIT(TAB_REM) | BIT(TAB_REM2) | BIT(TAB_CDP) | BIT(TAB_LAG) | BIT(TAB_STACK);
 static_assert(TAB_N <= 32, "one bit for each table");
 
 /* Room at once for the rows that the groups can become; where that is not sure to be within the limit it comes bit by bit. */
 static void
-rows_reserve(struct tables *t, size_t n)
+rows_reserve(struct tables *t, void **array, size_t *cap, size_t n, size_t size)
 {
-	if (n < (TABLES_BYTES_MAX - t->bytes) / 4 / sizeof *t->rows)
-		room(t, (void **)&t->rows, 0, &t->cap_rows, n, sizeof *t->rows);
+	if (n < (TABLES_BYTES_MAX - t->bytes) / 4 / size)
+		room(t, array, 0, cap, n, size);
 }
 
 /* false: out of memory. */
 static bool
 cells_order(struct tables *t)
 {
-	size_t at[TAB_N + 1] = { 0 }, rows = 1;		/* of ROW_SYSTEM */
+	size_t at[TAB_N + 1] = { 0 }, rows = 1, fdb = 0, arp = 0;	/* one of ROW_SYSTEM */
 
 	if ((t->order = calloc(t->n_cells + 1, sizeof *t->order)) == NULL) {
 		t->no_memory = true;
@@ -606,8 +609,12 @@ cells_order(struct tables *t)
 		size_t groups = table_order(t, t->start[tab], t->start[tab + 1]);
 
 		rows += (rows_of & BIT(tab)) != 0 ? groups : 0;
+		fdb += (fdb_of & BIT(tab)) != 0 ? groups : 0;
+		arp += (arp_of & BIT(tab)) != 0 ? groups : 0;
 	}
-	rows_reserve(t, rows);
+	rows_reserve(t, (void **)&t->rows, &t->cap_rows, rows, sizeof *t->rows);
+	rows_reserve(t, (void **)&t->fdb, &t->cap_fdb, fdb, sizeof *t->fdb);
+	rows_reserve(t, (void **)&t->arp, &t->cap_arp, arp, sizeof *t->arp);
 	return true;
 }
 
@@ -718,6 +725,20 @@ row_add(struct tables *t, enum row_kind kind)
 	return &t->rows[t->n_rows++];
 }
 
+void
+fdb_add(struct tables *t, const struct row_fdb *f)
+{
+	if (room(t, (void **)&t->fdb, t->n_fdb, &t->cap_fdb, 1, sizeof *t->fdb))
+		t->fdb[t->n_fdb++] = *f;
+}
+
+void
+arp_add(struct tables *t, const struct row_arp *a)
+{
+	if (room(t, (void **)&t->arp, t->n_arp, &t->cap_arp, 1, sizeof *t->arp))
+		t->arp[t->n_arp++] = *a;
+}
+
 int
 tables_join(struct tables *t)
 {
@@ -754,11 +775,32 @@ tables_join(struct tables *t)
 	return t->no_memory ? -ENOMEM : 0;
 }
 
-const struct row *
-tables_rows(const struct tables *t, size_t *n)
+size_t
+tables_n_rows(const struct tables *t)
 {
-	*n = t->n_rows;
-	return t->rows;
+	return t->n_rows + t->n_fdb + t->n_arp;
+}
+
+bool
+tables_next(const struct tables *t, size_t *at, struct row *out)
+{
+	size_t i = (*at)++;
+
+	if (i < t->n_rows) {
+		*out = t->rows[i];
+		return true;
+	}
+	if ((i -= t->n_rows) < t->n_fdb) {
+		out->kind = ROW_FDB;
+		out->fdb = t->fdb[i];
+		return true;
+	}
+	if ((i -= t->n_fdb) < t->n_arp) {
+		out->kind = ROW_ARP;
+		out->arp = t->arp[i];
+		return true;
+	}
+	return false;
 }
 
 void

@@ -82,8 +82,11 @@ void		 tables_distrust(struct tables *t);
 void		 tables_restarted_set(struct tables *t);
 bool		 tables_restarted(const struct tables *t);
 
-/* After tables_join(). Borrowed. */
-const struct row *tables_rows(const struct tables *t, size_t *n);
+/* After tables_join(): each row, those of a kind one after another. Start with *at = 0; false at the end. What *out owns stays with the
+ * tables: it is not to be freed. */
+bool		 tables_next(const struct tables *t, size_t *at, struct row *out);
+size_t		 tables_n_rows(const struct tables *t);
+const struct row_iface *tables_iface(const struct tables *t, uint32_t if_index);	/* borrowed; NULL: there is none */
 unsigned	 tables_complete(const struct tables *t);	/* ROW_BIT()s */
 uint32_t	 tables_uptime_cs(const struct tables *t);	/* sysUpTime at the first step; 0 unknown */
 uint32_t	 tables_dropped(const struct tables *t);	/* objects and rows */

@@ -73,10 +73,14 @@ struct tables {
 	uint8_t		*step_state;			/* STEP_ */
 	char		 (*step_why)[192];
 	/* made by the join */
-	struct row	*rows;
+	struct row_fdb	*fdb;				/* many, and small beside a row of any kind */
+	size_t		 n_fdb, cap_fdb;
+	struct row_arp	*arp;
+	size_t		 n_arp, cap_arp;
+	struct row	*rows;				/* of other kinds */
 	size_t		 n_rows, cap_rows;
-	uint32_t	*ifs;				/* ifIndexes, ascending */
-	size_t		 n_ifs;
+	uint32_t	*ifs;				/* ifIndexes, ascending: of the rows from first_if on */
+	size_t		 n_ifs, first_if;
 	struct port_map	*ports;				/* base ports, ascending by VLAN and port */
 	size_t		 n_ports;
 	struct name_map	*names, *descrs;		/* sorted by octets */
@@ -110,10 +114,10 @@ bool	mac_of_ids(const uint32_t *ids, struct mac *out);
 bool	ip_of_ids(const uint32_t *ids, size_t n, struct ip *out);
 /* A new zeroed row of a kind at the end, or NULL (t->no_memory is set). The pointer holds until the next call. */
 struct row *row_add(struct tables *t, enum row_kind kind);
+void	fdb_add(struct tables *t, const struct row_fdb *f);
+void	arp_add(struct tables *t, const struct row_arp *a);
 
 bool	if_exists(const struct tables *t, uint32_t if_index);
-/* Borrowed until the next row_add(); NULL: no such interface. */
-const struct row_iface *if_row(const struct tables *t, uint32_t if_index);
 /* 0: none, or more than one interface has it. */
 uint32_t if_by_name(const struct tables *t, const uint8_t *p, size_t n);
 uint32_t if_by_descr(const struct tables *t, const uint8_t *p, size_t n);

@@ -65,8 +65,8 @@ static void
 tell(const struct one *o, const struct poll_result *r)
 {
 	char address[IP_TEXT], mac[MAC_TEXT];
-	size_t n = 0, fdb = 0, ifaces = 0;
-	const struct row *rows = r->tables != NULL ? tables_rows(r->tables, &n) : NULL;
+	size_t at = 0, fdb = 0, ifaces = 0;
+	struct row row;
 
 	printf("{\"address\": \"%s\", \"state\": \"%s\", \"dropped\": %s, \"error\": \"%s\", \"requests\": %u, \"timeouts\": %u, "
 	    "\"complete\": %u, \"ms\": %lld, \"uptime\": %u", ip_port_text(&o->sw.address, 0, address), switch_state_word(r->state),
@@ -74,10 +74,10 @@ tell(const struct one *o, const struct poll_result *r)
 	    r->tables != NULL ? tables_complete(r->tables) : 0, (long long)(r->finished.us - r->started.us) / 1000,
 	    r->tables != NULL ? tables_uptime_cs(r->tables) : 0);
 	printf(", \"macs\": [");
-	for (size_t i = 0; i < n; i++) {
-		ifaces += rows[i].kind == ROW_IFACE;
-		if (rows[i].kind == ROW_FDB && fdb++ < 1000)
-			printf("%s\"%s %u %u\"", fdb > 1 ? ", " : "", mac_text(rows[i].fdb.mac, mac), rows[i].fdb.if_index, rows[i].fdb.vlan);
+	while (r->tables != NULL && tables_next(r->tables, &at, &row)) {
+		ifaces += row.kind == ROW_IFACE;
+		if (row.kind == ROW_FDB && fdb++ < 1000)
+			printf("%s\"%s %u %u\"", fdb > 1 ? ", " : "", mac_text(row.fdb.mac, mac), row.fdb.if_index, row.fdb.vlan);
 	}
 	printf("], \"fdb\": %zu, \"interfaces\": %zu, \"notes\": {\"-\": 0", fdb, ifaces);
 	if (r->tables != NULL)
@@ -128,11 +128,9 @@ static void
 done_without_memory(void *arg, const struct poll_result *r)
 {
 	struct one *o = arg;
-	size_t n = 0;
+	size_t n = r->tables != NULL ? tables_n_rows(r->tables) : 0;
 	unsigned long wrong = sum.wrong;
 
-	if (r->tables != NULL)
-		tables_rows(r->tables, &n);
 	sum.dropped += r->dropped;
 	sum.incomplete += r->state == SWITCH_INCOMPLETE;
 	if (r->tables != NULL && tables_complete(r->tables) == ROW_ALL) {
