@@ -123,7 +123,7 @@ polled_all_json(const struct engine *e, const struct waiting *w, struct moment n
 		const char *word = sw->awaited == w->query.id ? "waiting" : switch_state_word(sw->state);
 
 		json_object_set_new(states, word, json_integer(json_integer_value(json_object_get(states, word)) + 1));
-		rows += sw->fdb_rows;
+		rows += sw->table.fdb.n;
 	}
 	doc = json_pack("{s:i, s:I, s:o, s:I, s:I}", "version", 1, "switches", (json_int_t)e->net.n_switches, "states", states, "rows", rows,
 	    "milliseconds", (json_int_t)mono_since(w->asked, now.mono));
@@ -189,7 +189,7 @@ answer_polled(struct engine *e, struct sw *sw, struct wall started, struct momen
 			continue;
 		}
 		answer_send(e, (*p)->query.id, json_pack("{s:i, s:s, s:s, s:I, s:I, s:o}", "version", 1, "switch", sw->name, "state",
-		    switch_state_word(sw->state), "rows", (json_int_t)sw->fdb_rows, "milliseconds",
+		    switch_state_word(sw->state), "rows", (json_int_t)sw->table.fdb.n, "milliseconds",
 		    (json_int_t)mono_since((*p)->asked, now.mono), "why", text_or_null(sw->error)));
 		waiting_done(p);
 	}

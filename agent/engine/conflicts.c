@@ -99,21 +99,17 @@ struct to_tell { const struct port *port[PER_SWITCH]; struct mac mac[PER_SWITCH]
 static void
 stations_find(const struct sw *sw, struct to_tell *t)
 {
-	struct row_ref ref;
-	struct row r;
 	bool any = false;
 
 	for (size_t i = 0; i < t->n; i++)
 		any |= t->port[i]->stations == 1;
-	for (size_t at = 0; any && rowset_next(&sw->table, &at, &ref);) {
-		uint32_t if_index;
+	for (size_t at = 0; any && at < sw->table.fdb.n; at++) {
+		const struct row_fdb f = fdb_row(&sw->table.fdb, at);
+		uint32_t if_index = sw_folded(sw, f.if_index);
 
-		if (ref.p[0] != ROW_FDB || row_unpack(ref.p, ref.n, &r) < 0)
-			continue;
-		if_index = sw_folded(sw, r.fdb.if_index);
 		for (size_t i = 0; i < t->n; i++)
 			if (t->port[i]->if_index == if_index && t->port[i]->stations == 1 && mac_is_zero(t->mac[i]))
-				t->mac[i] = r.fdb.mac;
+				t->mac[i] = f.mac;
 	}
 }
 

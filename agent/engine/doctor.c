@@ -388,7 +388,7 @@ bridge_of(const struct sw *sw)
 	struct row r;
 
 	/* The row of the system is the first one. */
-	if (rowset_next(&sw->table, &at, &ref) && ref.p[0] == ROW_SYSTEM && row_unpack(ref.p, ref.n, &r) == 0) {
+	if (rowset_next(&sw->table.rest, &at, &ref) && ref.p[0] == ROW_SYSTEM && row_unpack(ref.p, ref.n, &r) == 0) {
 		bridge = r.system.bridge;
 		row_free(&r);
 	}

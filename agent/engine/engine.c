@@ -25,7 +25,8 @@ switch_loaded(void *arg, const struct store_switch *s)
 	struct engine *e = arg;
 	struct sw *sw = net_switch_named(&e->net, s->name);
 	const struct net_listener nobody = { 0 };
-	struct rowset table;
+	struct rowset rows;
+	struct swtable table;
 
 	if (sw == NULL)
 		return 0;
@@ -41,13 +42,14 @@ switch_loaded(void *arg, const struct store_switch *s)
 	sw->complete_polls = s->last_complete.us != 0;
 	if (s->table.len == 0)
 		return 0;
-	if (rowset_unpack(s->table.p, s->table.len, &table) < 0) {
+	if (rowset_unpack(s->table.p, s->table.len, &rows) < 0) {
 		log_warnx("%s: its stored table is damaged and is read anew", sw->name);
 		return 0;
 	}
 	/* When it was seen first is not known any more: time 0, and whatever comes now is newer. */
-	if (net_table_set(&e->net, sw, &table, 0, &nobody) < 0)
-		rowset_free(&table);
+	if (swtable_of(&table, &rows, &e->net.bad_rows) == 0 && net_table_set(&e->net, sw, &table, 0, &nobody) < 0)
+		swtable_free(&table);
+	rowset_free(&rows);
 	return 0;
 }
 
@@ -406,7 +408,7 @@ switch_write(struct engine *e, struct sw *sw, bool table)
 
 	memcpy(s.name, sw->name, sizeof s.name);
 	if (table && sw->table_dirty)
-		rowset_pack(&sw->table, &s.table);
+		swtable_pack(&sw->table, &s.table);
 	if ((rc = s.table.bad ? -ENOMEM : store_switch_put(e->store, &s)) == 0)
 		sw->number = s.number;
 	buf_free(&s.table);

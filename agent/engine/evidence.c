@@ -132,7 +132,7 @@ address_known(const struct net *n, struct mac mac, struct ip *out)
 		struct row_ref ref;
 		struct row r;
 
-		for (size_t at = 0; sw->has_arp && rowset_next(&sw->table, &at, &ref);)
+		for (size_t at = 0; sw->has_arp && rowset_next(&sw->table.rest, &at, &ref);)
 			if (ref.p[0] == ROW_ARP && row_unpack(ref.p, ref.n, &r) == 0 && mac_eq(r.arp.mac, mac) && address_is_better(out, &r.arp.ip))
 				*out = r.arp.ip;
 	}

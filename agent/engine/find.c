@@ -87,7 +87,7 @@ named_by_address(const struct engine *e, const char *text, struct named *m)
 		struct row r;
 		char address[IP_TEXT];
 
-		for (size_t at = 0; sw->has_arp && rowset_next(&sw->table, &at, &ref);)
+		for (size_t at = 0; sw->has_arp && rowset_next(&sw->table.rest, &at, &ref);)
 			if (ref.p[0] == ROW_ARP && row_unpack(ref.p, ref.n, &r) == 0 && begins_with(ip_text(&r.arp.ip, address), text))
 				named_add(m, mac_u64(r.arp.mac));
 	}

@@ -264,19 +264,19 @@ members_doubtful_drop(struct members *m)
 
 /* 0 or -ENOMEM. */
 static int
-members_of(const struct rowset *table, struct members *out)
+members_of(const struct rowset *rest, struct members *out)
 {
 	struct row_ref ref;
 	size_t n = 0;
 
 	*out = (struct members){ 0 };
-	for (size_t at = 0; rowset_next(table, &at, &ref);)
+	for (size_t at = 0; rowset_next(rest, &at, &ref);)
 		n += ref.p[0] == ROW_LAG;
 	if (n == 0)
 		return 0;
 	if ((out->v = calloc(n, sizeof *out->v)) == NULL)
 		return -ENOMEM;
-	for (size_t at = 0; rowset_next(table, &at, &ref);) {
+	for (size_t at = 0; rowset_next(rest, &at, &ref);) {
 		struct row r;
 
 		if (ref.p[0] == ROW_LAG && row_unpack(ref.p, ref.n, &r) == 0)
@@ -328,53 +328,68 @@ change_sighting(struct change *c, const struct row_fdb *row, bool added)
 		c->l->changed(c->l->arg, f->mac);
 }
 
+/* A row of another kind. */
 static void
-change_row(struct change *c, struct row_ref ref, bool added)
+change_other(struct change *c, struct row_ref ref, bool added)
 {
-	struct row_fdb f;
 	struct row r;
 
-	if (ref.p[0] != ROW_FDB && ref.p[0] != ROW_ARP) {
+	if (ref.p[0] != ROW_ARP) {
 		c->other = true;
 		return;
 	}
-	if (added ? !c->add : !c->remove)
+	if (!added || !c->add)
 		return;
-	if (row_fdb_unpack(ref.p, ref.n, &f)) {
-		if (!c->refold || folded(&c->before, f.if_index) == folded(&c->after, f.if_index))
-			change_sighting(c, &f, added);
-	} else if (row_unpack(ref.p, ref.n, &r) == 0) {
-		assert(r.kind == ROW_ARP);
-		if (added && c->l->address != NULL)
-			c->l->address(c->l->arg, r.arp.mac, &r.arp.ip);
-		c->sw->has_arp |= added;
-	} else {
+	if (row_unpack(ref.p, ref.n, &r) < 0) {
 		c->net->bad_rows++;
+		return;
 	}
+	if (c->l->address != NULL)
+		c->l->address(c->l->arg, r.arp.mac, &r.arp.ip);
+	c->sw->has_arp = true;
 }
 
-/* The rows of ports that became members, or are none any more: rowset_diff() does not tell those that are the same. */
 static void
-change_refold(struct change *c, const struct rowset *table, bool added)
+other_added(void *arg, struct row_ref ref)
 {
-	struct row_ref ref;
-	struct row_fdb f;
+	change_other(arg, ref, true);
+}
 
-	for (size_t at = 0; c->refold && rowset_next(table, &at, &ref);)
-		if (row_fdb_unpack(ref.p, ref.n, &f) && folded(&c->before, f.if_index) != folded(&c->after, f.if_index))
+static void
+other_removed(void *arg, struct row_ref ref)
+{
+	change_other(arg, ref, false);
+}
+
+static void
+change_row(struct change *c, const struct row_fdb *f, bool added)
+{
+	if ((added ? c->add : c->remove) && (!c->refold || folded(&c->before, f->if_index) == folded(&c->after, f->if_index)))
+		change_sighting(c, f, added);
+}
+
+static void
+row_added(void *arg, const struct row_fdb *f)
+{
+	change_row(arg, f, true);
+}
+
+static void
+row_removed(void *arg, const struct row_fdb *f)
+{
+	change_row(arg, f, false);
+}
+
+/* The rows of ports that became members, or are none any more: fdb_diff() does not tell those that are the same. */
+static void
+change_refold(struct change *c, const struct fdb *table, bool added)
+{
+	for (size_t at = 0; c->refold && at < table->n; at++) {
+		const struct row_fdb f = fdb_row(table, at);
+
+		if (folded(&c->before, f.if_index) != folded(&c->after, f.if_index))
 			change_sighting(c, &f, added);
-}
-
-static void
-row_added(void *arg, struct row_ref ref)
-{
-	change_row(arg, ref, true);
-}
-
-static void
-row_removed(void *arg, struct row_ref ref)
-{
-	change_row(arg, ref, false);
+	}
 }
 
 static int
@@ -531,13 +546,12 @@ static void
 stations_count(const struct net *n, struct sw *sw)
 {
 	struct mac last = { { 0 } };		/* no station has this one */
-	struct row_ref ref;
-	struct row_fdb f;
 
-	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
+	for (size_t at = 0; at < sw->table.fdb.n; at++) {
+		const struct row_fdb f = fdb_row(&sw->table.fdb, at);
 		const struct station *st;
 
-		if (!row_fdb_unpack(ref.p, ref.n, &f) || mac_eq(f.mac, last) || (st = net_station(n, f.mac)) == NULL)
+		if (mac_eq(f.mac, last) || (st = net_station(n, f.mac)) == NULL)
 			continue;
 		last = f.mac;
 		for (uint32_t i = 0; i < st->n; i++)
@@ -578,9 +592,8 @@ sw_describe(struct net *n, struct sw *sw)
 	struct buf texts = { 0 };
 	struct row_ref ref;
 
-	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);)
-		if (ref.p[0] < ROW_NKINDS)
-			counts[ref.p[0]]++;
+	for (size_t at = 0; rowset_next(&sw->table.rest, &at, &ref);)
+		counts[ref.p[0]]++;
 	owners_remove(n, sw);
 	sw->ports = NULL;
 	sw_describe_free(sw);
@@ -592,11 +605,15 @@ sw_describe(struct net *n, struct sw *sw)
 		free(old);
 		return -ENOMEM;
 	}
-	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
+	for (size_t at = 0; rowset_next(&sw->table.rest, &at, &ref);) {
 		struct row r;
 
-		if (ref.p[0] != ROW_FDB && ref.p[0] != ROW_ARP && row_unpack(ref.p, ref.n, &r) == 0)
+		if (ref.p[0] == ROW_ARP)
+			continue;
+		if (row_unpack(ref.p, ref.n, &r) == 0)
 			sw_describe_row(sw, &r, &texts);
+		else
+			n->bad_rows++;
 	}
 	if (ports_name(sw, &texts) < 0) {
 		free(old);
@@ -677,16 +694,14 @@ crowd_again(struct change *c)
 {
 	struct sw *sw = c->sw;
 	struct mac mac = { { 0 } };
-	struct row_ref ref;
 	size_t rows = 0;
 	bool bare = false;
-	struct row_fdb f;
 
 	sw->crowded = false;
 	c->refold = false;		/* what was before is no more */
-	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
-		if (!row_fdb_unpack(ref.p, ref.n, &f))
-			continue;
+	for (size_t at = 0; at < sw->table.fdb.n; at++) {
+		const struct row_fdb f = fdb_row(&sw->table.fdb, at);
+
 		if (!mac_eq(mac, f.mac)) {
 			const struct station *st = net_station(c->net, f.mac);
 
@@ -703,32 +718,29 @@ crowd_again(struct change *c)
 }
 
 int
-net_table_set(struct net *n, struct sw *sw, struct rowset *after, int64_t since, const struct net_listener *l)
+net_table_set(struct net *n, struct sw *sw, struct swtable *after, int64_t since, const struct net_listener *l)
 {
 	struct change c = { .net = n, .sw = sw, .before = sw->members, .since = since, .l = l };
-	struct rowset before = sw->table;
-	struct row_ref ref;
+	struct swtable before = sw->table;
 
-	if (members_of(after, &c.after) < 0)
+	if (members_of(&after->rest, &c.after) < 0)
 		return -ENOMEM;
 	c.refold = !same_members(&c.before, &c.after);
 	n->version++;				/* nobody asks in between: listeners only note what changed */
 	/* First what came, then what went: a row that only changed its status keeps the time it was first seen here. */
 	c.add = true;
-	change_refold(&c, after, true);		/* before the others: these bring their time along */
-	rowset_diff(&before, after, row_removed, row_added, &c);
+	change_refold(&c, &after->fdb, true);	/* before the others: these bring their time along */
+	fdb_diff(&before.fdb, &after->fdb, row_removed, row_added, &c);
+	rowset_diff(&before.rest, &after->rest, other_removed, other_added, &c);
 	c.add = false;
 	c.remove = true;
-	rowset_diff(&before, after, row_removed, row_added, &c);
-	change_refold(&c, &before, false);
+	fdb_diff(&before.fdb, &after->fdb, row_removed, row_added, &c);
+	change_refold(&c, &before.fdb, false);
 	sw->members = c.after;
 	free(c.before.v);
 	sw->table = *after;
-	*after = (struct rowset){ 0 };
-	rowset_free(&before);
-	sw->fdb_rows = 0;
-	for (size_t i = 0; rowset_next(&sw->table, &i, &ref);)
-		sw->fdb_rows += ref.p[0] == ROW_FDB;
+	*after = (struct swtable){ 0 };
+	swtable_free(&before);
 	if (sw->crowded)
 		crowd_again(&c);
 	if (!c.other && sw->ports != NULL && !sw->undescribed)
@@ -798,7 +810,7 @@ static void
 sw_free(struct sw *sw)
 {
 	sw_describe_free(sw);
-	rowset_free(&sw->table);
+	swtable_free(&sw->table);
 	free(sw->members.v);
 	free(sw);
 }
@@ -815,7 +827,7 @@ port_unlink(struct port *p, const struct sw *gone)
 void
 net_switch_remove(struct net *n, struct sw *sw, const struct net_listener *l)
 {
-	struct rowset nothing = { 0 };
+	struct swtable nothing = { 0 };
 
 	assert(sw->findings == NULL);	/* they were told to leave */
 	net_table_set(n, sw, &nothing, 0, l);

@@ -11,7 +11,7 @@
 #include "config/conf.h"
 #include "model/enums.h"
 #include "model/rows.h"
-#include "model/rowset.h"
+#include "model/swtable.h"
 
 struct sw;
 struct finding;				/* detect.c */
@@ -48,7 +48,7 @@ struct sw {
 	char		 name[NAME_MAX_OCTETS];
 	uint64_t	 key;
 	size_t		 index;			/* in net.switches */
-	struct rowset	 table;
+	struct swtable	 table;
 	struct port	*ports;			/* sorted by if_index */
 	size_t		 n_ports;
 	char		*texts;			/* what they are called */
@@ -63,7 +63,6 @@ struct sw {
 	bool		 undescribed;		/* there was no memory for its ports: they are to be made of the same table once more */
 	bool		 crowded;		/* it shows a MAC on more ports than are looked at */
 	bool		 has_arp;		/* rows of ARP or ND in its table */
-	uint32_t	 fdb_rows;
 	/* How polling goes. */
 	enum switch_state state;
 	uint64_t	 sum;			/* of the report that `table` is of; 0: none that another can be held against */
@@ -148,7 +147,7 @@ void		 net_ports_configure(struct sw *sw);
 
 /* Makes `after` the table of the switch (takes it over). `since` grows with each table of a run and follows no clock that people can
  * set: which of two sightings is newer must not depend on that. 0 or -ENOMEM; then nothing has changed, or the switch is `undescribed`. */
-int		 net_table_set(struct net *n, struct sw *sw, struct rowset *after, int64_t since, const struct net_listener *l);
+int		 net_table_set(struct net *n, struct sw *sw, struct swtable *after, int64_t since, const struct net_listener *l);
 /* How its poll went; a doubt about it may be settled now. */
 void		 net_state_set(struct net *n, struct sw *sw, enum switch_state state);
 /* The polled switch whose own address it is. NULL: none, or several say so. */

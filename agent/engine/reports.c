@@ -105,24 +105,23 @@ rows_refuse(struct engine *e, struct sw *sw, struct incoming *in)
 
 /* The table after the report. 0; -EBADMSG: these are no rows; -ENOMEM. */
 static int
-table_after(const struct sw *sw, struct incoming *in, struct rowset *after)
+table_after(struct engine *e, const struct sw *sw, struct incoming *in, struct swtable *after)
 {
-	int rc = rowset_take(after, &in->rows);
+	size_t octets = in->rows.len;
+	struct rowset rows;
+	int rc = rowset_take(&rows, &in->rows);
 
+	if (rc == 0)
+		rc = swtable_of(after, &rows, &e->net.bad_rows);
+	rowset_free(&rows);
 	if (rc < 0 || in->report.complete == ROW_ALL)
 		return rc;
 	/* What is kept of tables that are never read to their end, and show others each time, must not grow for ever. */
-	if (after->bytes.len + sw->table.bytes.len > INCOMING_MAX) {
+	if (octets + sw->table.rest.bytes.len + sw->table.fdb.n * ROW_FDB_OCTETS > INCOMING_MAX) {
 		log_warnx("%s: rows of incomplete tables are forgotten: there are too many", sw->name);
 		return 0;
 	}
-	return rowset_keep(after, &sw->table, in->report.complete);
-}
-
-static bool
-same_bytes(const struct rowset *a, const struct rowset *b)
-{
-	return a->bytes.len == b->bytes.len && (a->bytes.len == 0 || memcmp(a->bytes.p, b->bytes.p, a->bytes.len) == 0);
+	return swtable_keep(after, &sw->table, in->report.complete);
 }
 
 static bool
@@ -136,12 +135,12 @@ is_beside_neighbour(const struct sw *sw, uint32_t if_index)
 static void
 stations_changed(struct engine *e, const struct sw *sw, bool all)
 {
-	struct row_ref ref;
-	struct row_fdb f;
+	for (size_t at = 0; at < sw->table.fdb.n; at++) {
+		const struct row_fdb f = fdb_row(&sw->table.fdb, at);
 
-	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);)
-		if (row_fdb_unpack(ref.p, ref.n, &f) && (all || is_beside_neighbour(sw, f.if_index)))
+		if (all || is_beside_neighbour(sw, f.if_index))
 			mac_changed(e, f.mac);
+	}
 }
 
 /* Besides the MACs that changed: those whose verdict depends on how many are on their port, or on a neighbour there. */
@@ -172,14 +171,14 @@ static int
 table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment now)
 {
 	const struct msg_report *r = &in->report;
-	struct rowset after = { 0 };
-	bool first = sw->table.count == 0;
+	struct swtable after = { 0 };
+	bool first = swtable_count(&sw->table) == 0;
 	int rc;
 
 	assert(r->key == sw->key && r->rows != REPORT_NONE);
 	if (r->rows == REPORT_SAME)
 		return r->sum != 0 && r->sum == sw->sum ? 0 : -EBADMSG;
-	if ((rc = table_after(sw, in, &after)) == 0 && (sw->undescribed || !same_bytes(&sw->table, &after))) {
+	if ((rc = table_after(e, sw, in, &after)) == 0 && (sw->undescribed || !swtable_same(&sw->table, &after))) {
 		const struct net_listener l = listener(e);
 		int64_t at = mono_since(e->started, now.mono) * 1000;
 
@@ -187,7 +186,7 @@ table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment 
 		if ((rc = net_table_set(&e->net, sw, &after, e->since, &l)) == 0)
 			table_changed(e, sw, first);
 	}
-	rowset_free(&after);
+	swtable_free(&after);
 	if (rc == 0)
 		sw->sum = r->sum;
 	return rc;
@@ -240,7 +239,7 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 
 	if (*p == NULL || sw == NULL)
 		return;
-	first = sw->table.count == 0;		/* all that it shows now is noted because it came */
+	first = swtable_count(&sw->table) == 0;	/* all that it shows now is noted because it came */
 	r = &(*p)->report;
 	if (r->rows == REPORT_ROWS && numbers_may_differ(sw, r))
 		rows_refuse(e, sw, *p);

@@ -256,7 +256,7 @@ switch_json(const struct sw *sw)
 	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I}", "name", sw->name, "address",
 	    ip_port_text(&sw->conf->address, 161, address), "site", text_or_null(sw->conf->site), "location",
 	    text_or_null(sw->conf->location), "state", switch_state_word(sw->state), "lastPoll", time_json(sw->last_poll),
-	    "lastComplete", time_json(sw->last_complete), "baseline", time_json(sw->baseline_at), "fdbRows", (json_int_t)sw->fdb_rows,
+	    "lastComplete", time_json(sw->last_complete), "baseline", time_json(sw->baseline_at), "fdbRows", (json_int_t)sw->table.fdb.n,
 	    "uplinks", uplinks, "credential", text_or_null(sw->credential), "error", text_or_null(sw->error), "pollIntervalSeconds",
 	    (json_int_t)sw->conf->poll_interval_s);
 }

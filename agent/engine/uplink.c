@@ -453,16 +453,14 @@ is_ordinary(const struct net *n, struct mac mac)
 static void
 cut_make(const struct net *n, const struct sw *sw, uint32_t if_index, const struct sw *other, struct cut *c)
 {
-	struct row_ref ref;
-
 	*c = (struct cut){ .sw = sw, .other = other, .if_index = if_index };
-	effort += sw->fdb_rows;
-	for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
+	effort += sw->table.fdb.n;
+	for (size_t at = 0; at < sw->table.fdb.n; at++) {
+		const struct row_fdb f = fdb_row(&sw->table.fdb, at);
 		const struct station *st;
 		struct ports *to;
-		struct row_fdb f;
 
-		if (!row_fdb_unpack(ref.p, ref.n, &f) || f.if_index == 0 || !is_ordinary(n, f.mac) || (st = net_station(n, f.mac)) == NULL)
+		if (f.if_index == 0 || !is_ordinary(n, f.mac) || (st = net_station(n, f.mac)) == NULL)
 			continue;
 		effort += st->n;
 		to = sw_folded(sw, f.if_index) == if_index ? &c->of_p : &c->of_rest;

@@ -175,13 +175,12 @@ look_at_ports(struct engine *e)
 {
 	for (size_t i = 0; i < e->net.n_switches; i++) {
 		struct sw *sw = e->net.switches[i];
-		struct row_ref ref;
-		struct row_fdb f;
 
 		if (!ports_changed(sw))
 			continue;
-		for (size_t at = 0; rowset_next(&sw->table, &at, &ref);) {
-			const struct port *p = row_fdb_unpack(ref.p, ref.n, &f) ? sw_port(sw, sw_folded(sw, f.if_index)) : NULL;
+		for (size_t at = 0; at < sw->table.fdb.n; at++) {
+			const struct row_fdb f = fdb_row(&sw->table.fdb, at);
+			const struct port *p = sw_port(sw, sw_folded(sw, f.if_index));
 
 			if (p != NULL && p->changed)
 				mac_changed(e, f.mac);

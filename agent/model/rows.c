@@ -385,6 +385,13 @@ row_unpack(const uint8_t *p, size_t n, struct row *r)
 	return 0;
 }
 
+void
+row_fdb_pack(struct buf *b, const struct row_fdb *f)
+{
+	put_u8(b, ROW_FDB);
+	fdb_pack(b, f);
+}
+
 bool
 row_fdb_unpack(const uint8_t *p, size_t n, struct row_fdb *f)
 {

@@ -107,6 +107,8 @@ int	row_unpack(const uint8_t *p, size_t n, struct row *r);
 void	row_free(struct row *r);
 /* The same for a row of the MAC table alone, of which there are hundreds for each of another kind. False: it is of another kind, or
  * no row. */
+#define ROW_FDB_OCTETS 19
+void	row_fdb_pack(struct buf *b, const struct row_fdb *f);
 bool	row_fdb_unpack(const uint8_t *p, size_t n, struct row_fdb *f);
 
 /* Copies at most 512 octets, without NULs and blanks at the end. false: out of memory. */

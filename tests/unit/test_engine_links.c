@@ -152,6 +152,7 @@ table_into(struct net *net, struct sw *to, int sw, int64_t since)
 	const struct net_listener nobody = { 0 };
 	struct buf b[nitems(w.rows[0])] = { 0 };
 	struct row_ref ref[nitems(b)];
+	struct swtable table;
 	struct rowset set;
 
 	for (size_t i = 0; i < w.n[sw]; i++) {
@@ -159,7 +160,8 @@ table_into(struct net *net, struct sw *to, int sw, int64_t since)
 		ref[i] = (struct row_ref){ b[i].p, b[i].len };
 	}
 	assert_int_equal(rowset_build(&set, ref, w.n[sw]), 0);
-	assert_int_equal(net_table_set(net, to, &set, since, &nobody), 0);
+	assert_int_equal(swtable_of(&table, &set, &net->bad_rows), 0);
+	assert_int_equal(net_table_set(net, to, &table, since, &nobody), 0);
 	for (size_t i = 0; i < w.n[sw]; i++)
 		buf_free(&b[i]);
 }
@@ -510,12 +512,14 @@ r3_one_mac_on_every_port_of_a_switch(void **state)
 	}
 	for (uint32_t left = 0; left < PORTS; left += PORTS / 4 - 1) {	/* now all of them, now one alone */
 		for (size_t all = PORTS; all > 0; all = all == PORTS ? 1 : 0) {
+			struct swtable table;
 			struct rowset set;
 
 			for (size_t i = 0; i < all; i++)
 				ref[i] = all == 1 ? (struct row_ref){ b[left].p, b[left].len } : (struct row_ref){ b[i].p, b[i].len };
 			assert_int_equal(rowset_build(&set, ref, all), 0);
-			assert_int_equal(net_table_set(&w.net, w.sw[A], &set, ++w.since, &nobody), 0);
+			assert_int_equal(swtable_of(&table, &set, &w.net.bad_rows), 0);
+			assert_int_equal(net_table_set(&w.net, w.sw[A], &table, ++w.since, &nobody), 0);
 			st = net_station(&w.net, mac_of_u64(CAMERA));
 			assert_int_equal(st->n, all == 1 ? 1 : 64);
 		}

@@ -263,6 +263,7 @@ table_set(int node)
 {
 	const struct net_listener nobody = { 0 };
 	struct packed p = { .n = 0 };
+	struct swtable table;
 	struct rowset set;
 	struct row r = { .kind = ROW_SYSTEM };
 
@@ -277,7 +278,8 @@ table_set(int node)
 			put_fdb(&p, node, own_mac(i), port_towards(node, i));
 	table_neighbours(&p, node);
 	assert_int_equal(rowset_build(&set, p.ref, p.n), 0);
-	assert_int_equal(net_table_set(&w.net, w.sw[node], &set, 1000 + node, &nobody), 0);
+	assert_int_equal(swtable_of(&table, &set, &w.net.bad_rows), 0);
+	assert_int_equal(net_table_set(&w.net, w.sw[node], &table, 1000 + node, &nobody), 0);
 	for (size_t i = 0; i < p.n; i++)
 		buf_free(&p.b[i]);
 }

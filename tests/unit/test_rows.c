@@ -23,7 +23,7 @@ draw(unsigned below)
 }
 
 static struct row
-fdb_row(unsigned n)
+row_of(unsigned n)
 {
 	struct row r = { .kind = ROW_FDB };
 
@@ -46,7 +46,7 @@ draw_set(unsigned share)
 	size_t n = 0;
 
 	for (unsigned i = 0; i < nitems(refs); i++) {
-		struct row r = fdb_row(i);
+		struct row r = row_of(i);
 
 		if (draw(100) >= share)
 			continue;
