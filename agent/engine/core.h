@@ -125,7 +125,7 @@ struct engine {
 	struct msg_reload	 reload;	/* at 0: none since this engine began */
 	struct msg_counters	 polled[POLLERS_MAX];	/* what each poller counts */
 	struct moment		 loading;	/* when this run began */
-	int64_t			 since;		/* of the newest table: microseconds of this run, and always more than the one before */
+	int64_t			 since;		/* of the newest table: SINCE_US of this run, and always more than the one before */
 	struct mono		 started, heartbeat_at, batch_at, prune_at;
 	struct wall		 started_wall;
 	size_t			 sweep_at;	/* before the first sweep: all switches before this one were asked */

@@ -108,8 +108,9 @@ detect_is_worth_a_look(struct engine *e, struct mac mac)
 		return false;
 	if (finding_of(e, mac) != NULL || detect_by_block(e, mac) || map_get(&e->net.heard, mac_u64(mac)) != NULL)
 		return true;
-	for (uint32_t i = 0; st != NULL && i < st->n; i++) {
-		const struct port *p = sw_port(st->seen[i].sw, st->seen[i].if_index);
+	for (uint32_t i = 0; st != NULL && i < station_n(st); i++) {
+		const struct sighting s = sighting_at(&e->net, st, i);
+		const struct port *p = sw_port(s.sw, s.if_index);
 
 		if (p != NULL && p->has_neighbour && !p->uplink)
 			return true;
@@ -170,10 +171,12 @@ since_at(const struct engine *e, struct mac mac, const struct place *at)
 	const struct station *st = net_station(&e->net, mac);
 	int64_t since = 0;
 
-	for (uint32_t i = 0; st != NULL && i < st->n; i++)
-		if (st->seen[i].if_index == at->if_index && strcmp(st->seen[i].sw->name, at->switch_name) == 0 &&
-		    st->seen[i].since > since)
-			since = st->seen[i].since;
+	for (uint32_t i = 0; st != NULL && i < station_n(st); i++) {
+		const struct sighting s = sighting_at(&e->net, st, i);
+
+		if (s.if_index == at->if_index && s.since > since && strcmp(s.sw->name, at->switch_name) == 0)
+			since = s.since;
+	}
 	return since;
 }
 
@@ -262,8 +265,8 @@ ask_again(struct engine *e, struct finding *f)
 	const struct station *st = f->asks == 0 ? net_station(&e->net, f->d.mac) : NULL;
 
 	f->asks++;
-	for (uint32_t i = 0; st != NULL && i < st->n && i < ASK_MAX; i++) {
-		e->ops->poll_now(e->arg, st->seen[i].sw->key);
+	for (uint32_t i = 0; st != NULL && i < station_n(st) && i < ASK_MAX; i++) {
+		e->ops->poll_now(e->arg, sighting_at(&e->net, st, i).sw->key);
 		e->counters[CNT_POLLS_ASKED]++;
 	}
 }
@@ -309,8 +312,8 @@ is_brought_up_by_policy(const struct engine *e, struct mac mac)
 
 	if (e->policy != POLICY_SINCE_LAST_RUN)
 		return e->policy == POLICY_NOW;
-	for (uint32_t i = 0; st != NULL && i < st->n; i++)
-		if (st->seen[i].since == 0)
+	for (uint32_t i = 0; st != NULL && i < station_n(st); i++)
+		if (sighting_at(&e->net, st, i).since == 0)
 			return true;
 	return false;
 }
@@ -437,8 +440,8 @@ is_back(const struct engine *e, const struct finding *f, const struct detection 
 
 	if (is_placed(&d->location) && !is_old(e, &d->location))
 		return true;
-	for (uint32_t i = 0; st != NULL && i < st->n; i++)
-		if (st->seen[i].since > f->gone_since)
+	for (uint32_t i = 0; st != NULL && i < station_n(st); i++)
+		if (sighting_at(&e->net, st, i).since > f->gone_since)
 			return true;
 	return false;
 }
@@ -579,9 +582,12 @@ is_shown(const struct engine *e, const struct finding *f, const struct sw *sw)
 	const struct station *st = net_station(&e->net, f->d.mac);
 	struct location l;
 
-	for (uint32_t i = 0; st != NULL && i < st->n; i++)
-		if (f->at == NULL || (st->seen[i].sw == sw && st->seen[i].if_index == f->d.location.place.if_index))
+	for (uint32_t i = 0; st != NULL && i < station_n(st); i++) {
+		const struct sighting s = sighting_at(&e->net, st, i);
+
+		if (f->at == NULL || (s.sw == sw && s.if_index == f->d.location.place.if_index))
 			return true;
+	}
 	if (f->at == NULL)			/* no place: anything that shows it will do */
 		return map_get(&e->net.heard, mac_u64(f->d.mac)) != NULL;
 	locate(&e->net, f->d.mac, &l);	/* a place that a neighbour table names, or none at all */

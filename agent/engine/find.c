@@ -18,9 +18,12 @@ first_seen(const struct engine *e, const struct station *st)
 
 	if (f != NULL)
 		return f->d.first_seen;
-	for (uint32_t i = 0; i < st->n; i++)
-		first = st->seen[i].since < first ? st->seen[i].since : first;
-	return (struct wall){ first == 0 || st->n == 0 ? 0 : e->started_wall.us + first };
+	for (uint32_t i = 0; i < station_n(st); i++) {
+		const struct sighting s = sighting_at(&e->net, st, i);
+
+		first = s.since < first ? s.since : first;
+	}
+	return (struct wall){ first == 0 || station_n(st) == 0 ? 0 : e->started_wall.us + first * SINCE_US };
 }
 
 static json_t *
@@ -34,15 +37,15 @@ station_json(const struct engine *e, const struct station *st, const char *organ
 
 	locate(&e->net, mac, &l);
 	first = first_seen(e, st);
-	for (uint32_t i = 0; i < st->n; i++) {
-		const struct sighting *s = &st->seen[i];
-		const struct port *p = sw_port(s->sw, s->if_index);
+	for (uint32_t i = 0; i < station_n(st); i++) {
+		const struct sighting s = sighting_at(&e->net, st, i);
+		const struct port *p = sw_port(s.sw, s.if_index);
 
-		if (s->sw->last_poll.us > last.us)
-			last = s->sw->last_poll;
-		json_array_append_new(seen, json_pack("{s:s, s:o, s:o, s:o, s:s}", "switch", s->sw->name, "ifIndex",
-		    number_or_null(s->if_index), "port", text_or_null(p != NULL ? p->name : NULL), "vlan", number_or_null(s->vlan),
-		    "source", row_table_word(s->table)));
+		if (s.sw->last_poll.us > last.us)
+			last = s.sw->last_poll;
+		json_array_append_new(seen, json_pack("{s:s, s:o, s:o, s:o, s:s}", "switch", s.sw->name, "ifIndex",
+		    number_or_null(s.if_index), "port", text_or_null(p != NULL ? p->name : NULL), "vlan", number_or_null(s.vlan),
+		    "source", row_table_word(s.table)));
 	}
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "mac", mac_text(mac, text), "vendor", text_or_null(organisation),
 	    "location", location_json(&l), "firstSeen", time_json(first), "lastSeen", time_json(last), "sightings", seen,
@@ -140,11 +143,12 @@ named_by_finding(const struct engine *e, const char *text, struct named *m)
 static bool
 station_matches(const char *digits, const char *text, const struct named *m, const struct station *st, const char *organisation)
 {
+	const uint64_t mac = st->mac;
 	char hex[13];
 
-	if (m->n > 0 && bsearch(&st->mac, m->v, m->n, sizeof *m->v, u64_order) != NULL)
+	if (m->n > 0 && bsearch(&mac, m->v, m->n, sizeof *m->v, u64_order) != NULL)
 		return true;
-	snprintf(hex, sizeof hex, "%012llx", (unsigned long long)st->mac);
+	snprintf(hex, sizeof hex, "%012llx", (unsigned long long)mac);
 	if (digits[0] != '\0' && strstr(hex, digits) != NULL)
 		return true;
 	return organisation != NULL && strcasestr(organisation, text) != NULL;
@@ -177,7 +181,7 @@ answer_find(struct engine *e, const struct msg_query *q)
 	for (size_t i = 0; i < e->net.n_slots; i++) {
 		const struct station *st = &e->net.slots[i];
 
-		if (st->mac != 0 && st->n > 0 && (q->all || (q->argument[0] != '\0' && station_matches(digits, q->argument, &named, st,
+		if (st->mac != 0 && station_n(st) > 0 && (q->all || (q->argument[0] != '\0' && station_matches(digits, q->argument, &named, st,
 		    registry_lookup(e->registry, mac_of_u64(st->mac)).organisation))))
 			l->macs[l->n++] = st->mac;
 	}
@@ -213,7 +217,7 @@ listing_piece(struct engine *e, struct listing *l)
 	before = out.len;
 	for (; l->at < l->n && out.len < PIECE / 2; l->at++) {
 		const struct station *st = net_station(&e->net, mac_of_u64(l->macs[l->at]));
-		json_t *one = st != NULL && st->n > 0 ? station_json(e, st, registry_lookup(e->registry, mac_of_u64(st->mac)).organisation) : NULL;
+		json_t *one = st != NULL && station_n(st) > 0 ? station_json(e, st, registry_lookup(e->registry, mac_of_u64(st->mac)).organisation) : NULL;
 		char *text = one != NULL ? json_dumps(one, JSON_COMPACT) : NULL;
 
 		if (text != NULL) {

@@ -29,50 +29,50 @@ say(struct location *l, enum verdict v, enum reason r, const char *text)
 
 /* The sightings sorted into those that can be the place, those that look through an uplink, and those without a port. */
 struct views_of {
-	const struct sighting	*edge[CANDIDATES_MAX], *up[CANDIDATES_MAX], *portless;
+	struct sighting		 edge[CANDIDATES_MAX], up[CANDIDATES_MAX], portless;	/* portless.sw NULL: none */
 	size_t			 n_edge, n_up;
 	bool			 more_edge, more_up;	/* there were more than fit; any number of uplinks may see a station */
 };
 
 static void
-keep(const struct sighting **list, size_t *n, const struct sighting *s, bool *more)
+keep(struct sighting *list, size_t *n, const struct sighting *s, bool *more)
 {
 	for (size_t i = 0; i < *n; i++) {
-		if (list[i]->sw != s->sw || list[i]->if_index != s->if_index)
+		if (list[i].sw != s->sw || list[i].if_index != s->if_index)
 			continue;
-		if (s->since > list[i]->since || (s->since == list[i]->since && s->vlan != 0 && list[i]->vlan == 0))
-			list[i] = s;	/* the same port in another VLAN: the newer one */
+		if (s->since > list[i].since || (s->since == list[i].since && s->vlan != 0 && list[i].vlan == 0))
+			list[i] = *s;	/* the same port in another VLAN: the newer one */
 		return;
 	}
 	if (*n == CANDIDATES_MAX)
 		*more = true;
 	else
-		list[(*n)++] = s;
+		list[(*n)++] = *s;
 }
 
 static void
-sort_views(const struct station *st, struct views_of *v)
+sort_views(const struct net *n, const struct station *st, struct views_of *v)
 {
-	for (uint32_t i = 0; i < st->n; i++) {
-		const struct sighting *s = &st->seen[i];
-		const struct port *p = sw_port(s->sw, s->if_index);
+	for (uint32_t i = 0; i < station_n(st); i++) {
+		const struct sighting s = sighting_at(n, st, i);
+		const struct port *p = sw_port(s.sw, s.if_index);
 
-		if (s->status == FDB_SELF || s->status == FDB_INVALID)
+		if (s.status == FDB_SELF || s.status == FDB_INVALID)
 			continue;
-		if (s->if_index == 0 || p == NULL)	/* or one that its interface table does not know (yet): no uplink could be told */
+		if (s.if_index == 0 || p == NULL)	/* or one that its interface table does not know (yet): no uplink could be told */
 			v->portless = s;
 		else if (p != NULL && p->uplink)
-			keep(v->up, &v->n_up, s, &v->more_up);
+			keep(v->up, &v->n_up, &s, &v->more_up);
 		else
-			keep(v->edge, &v->n_edge, s, &v->more_edge);
+			keep(v->edge, &v->n_edge, &s, &v->more_edge);
 	}
 }
 
 static void
-candidates(struct location *l, const struct sighting *const *list, size_t n)
+candidates(struct location *l, const struct sighting *list, size_t n)
 {
 	for (size_t i = 0; i < n && l->n_candidates < CANDIDATES_MAX; i++)
-		place_of(&l->candidates[l->n_candidates++], list[i]->sw, list[i]->if_index, list[i]->vlan);
+		place_of(&l->candidates[l->n_candidates++], list[i].sw, list[i].if_index, list[i].vlan);
 }
 
 static void
@@ -118,20 +118,20 @@ is_way_to(const struct net *n, const struct sighting *a, const struct sighting *
 static void
 drop_ways(const struct net *n, struct views_of *v, struct mac mac)
 {
-	const struct sighting *kept[CANDIDATES_MAX];
+	struct sighting kept[CANDIDATES_MAX];
 	size_t n_kept = 0;
 
 	for (size_t i = 0; i < v->n_edge; i++) {
 		bool way = false;
 
 		for (size_t k = 0; k < v->n_edge && !way; k++)
-			way = k != i && is_way_to(n, v->edge[i], v->edge[k], mac);
+			way = k != i && is_way_to(n, &v->edge[i], &v->edge[k], mac);
 		if (!way)
 			kept[n_kept++] = v->edge[i];
 	}
 	if (n_kept == 0)
 		return;				/* they point at each other: nothing is learned from that */
-	memcpy(v->edge, kept, n_kept * sizeof(const struct sighting *));
+	memcpy(v->edge, kept, n_kept * sizeof *kept);
 	v->n_edge = n_kept;
 }
 
@@ -150,15 +150,15 @@ has_uplink(const struct sw *sw)
 static bool
 is_contradicted(const struct views_of *v)
 {
-	const struct sighting *s = v->edge[0];
+	const struct sighting *s = &v->edge[0];
 	bool way_out = has_uplink(s->sw);
 
 	for (size_t i = 0; i < v->n_up; i++) {
-		const struct port *p = sw_port(v->up[i]->sw, v->up[i]->if_index);
+		const struct port *p = sw_port(v->up[i].sw, v->up[i].if_index);
 
-		if (v->up[i]->sw->part == s->sw->part || p->towards == NULL || !sw_is_reached(v->up[i]->sw))
+		if (v->up[i].sw->part == s->sw->part || p->towards == NULL || !sw_is_reached(v->up[i].sw))
 			continue;
-		if (sw_is_reached(p->towards) ? !port_reaches(v->up[i]->sw, p, s->sw) : !way_out)
+		if (sw_is_reached(p->towards) ? !port_reaches(v->up[i].sw, p, s->sw) : !way_out)
 			return true;
 		if (p->why == REASON_UPLINK_ONE_SIDED && !way_out)
 			return true;
@@ -176,12 +176,12 @@ among_edges(const struct net *n, struct mac mac, struct location *l, struct view
 
 	candidates(l, v->edge, v->n_edge);
 	drop_ways(n, v, mac);
-	newest = v->edge[0];
+	newest = &v->edge[0];
 	for (size_t i = 1; i < v->n_edge; i++)
-		if (v->edge[i]->since > newest->since)
-			newest = v->edge[i];
+		if (v->edge[i].since > newest->since)
+			newest = &v->edge[i];
 	for (size_t i = 0; i < v->n_edge; i++)
-		if (v->edge[i] != newest && (v->edge[i]->since == newest->since || !are_both_edges(v->edge[i], newest)))
+		if (&v->edge[i] != newest && (v->edge[i].since == newest->since || !are_both_edges(&v->edge[i], newest)))
 			unique = false;
 	if (unique)
 		at_edge(l, newest);
@@ -196,7 +196,7 @@ is_shown_farther_on(const struct views_of *v, const struct sighting *s)
 	const struct port *p = sw_port(s->sw, s->if_index), *q;
 
 	for (size_t i = 0; i < v->n_up; i++)
-		if (v->up[i]->sw == p->towards && (q = sw_port(v->up[i]->sw, v->up[i]->if_index))->towards != s->sw)
+		if (v->up[i].sw == p->towards && (q = sw_port(v->up[i].sw, v->up[i].if_index))->towards != s->sw)
 			return true;
 	return false;
 }
@@ -209,8 +209,8 @@ farthest(const struct views_of *v)
 
 	for (int last = 1; last >= 0 && s == NULL; last--)
 		for (size_t i = 0; i < v->n_up; i++)
-			if ((!last || !is_shown_farther_on(v, v->up[i])) && (s == NULL || v->up[i]->since > s->since))
-				s = v->up[i];
+			if ((!last || !is_shown_farther_on(v, &v->up[i])) && (s == NULL || v->up[i].since > s->since))
+				s = &v->up[i];
 	return s;
 }
 
@@ -280,22 +280,22 @@ locate(const struct net *n, struct mac mac, struct location *out)
 
 	memset(out, 0, sizeof *out);
 	if (st != NULL)
-		sort_views(st, &v);
+		sort_views(n, st, &v);
 	if (v.n_edge == 1 && is_contradicted(&v)) {
 		candidates(out, v.edge, 1);
 		candidates(out, v.up, v.n_up);
 		say(out, VERDICT_UNKNOWN, REASON_SEVERAL_PORTS, "this port and uplinks elsewhere that do not lead here show it");
 	} else if (v.n_edge == 1)
-		at_edge(out, v.edge[0]);
+		at_edge(out, &v.edge[0]);
 	else if (v.n_edge > 0)
 		among_edges(n, mac, out, &v);
 	else if (as_neighbour(n, mac, out))
 		return;
 	else if (v.n_up > 0)
 		beyond(out, &v);
-	else if (v.portless != NULL) {
-		place_of(&out->place, v.portless->sw, v.portless->if_index, v.portless->vlan);
-		say(out, VERDICT_UNKNOWN, REASON_NO_PORT, v.portless->if_index == 0 ? "this switch knows the address and names no port for it" :
+	else if (v.portless.sw != NULL) {
+		place_of(&out->place, v.portless.sw, v.portless.if_index, v.portless.vlan);
+		say(out, VERDICT_UNKNOWN, REASON_NO_PORT, v.portless.if_index == 0 ? "this switch knows the address and names no port for it" :
 		    "the port is not in this switch's interface table");
 	} else
 		say(out, VERDICT_UNKNOWN, REASON_NOT_SEEN, "no switch shows it now");
@@ -306,12 +306,12 @@ locate_is_echo(const struct net *n, struct mac mac)
 {
 	const struct station *st = net_station(n, mac);
 
-	for (uint32_t i = 0; st != NULL && i < st->n; i++) {
-		const struct sighting *s = &st->seen[i];
-		const struct port *p = sw_port(s->sw, s->if_index);
+	for (uint32_t i = 0; st != NULL && i < station_n(st); i++) {
+		const struct sighting s = sighting_at(n, st, i);
+		const struct port *p = sw_port(s.sw, s.if_index);
 		const struct sw *t = p != NULL && p->uplink ? p->towards : NULL;
 
-		if (s->status == FDB_SELF || s->status == FDB_INVALID || !sw_is_reached(s->sw))
+		if (s.status == FDB_SELF || s.status == FDB_INVALID || !sw_is_reached(s.sw))
 			continue;
 		/* What the switch behind the uplink says of it is looked at in its turn. */
 		if (t == NULL || !sw_is_reached(t) || (t->complete & ROW_BIT(ROW_FDB)) == 0)
@@ -325,8 +325,9 @@ locate_in_doubt(const struct net *n, struct mac mac)
 {
 	const struct station *st = net_station(n, mac);
 
-	for (uint32_t i = 0; st != NULL && i < st->n; i++) {
-		const struct port *p = sw_port(st->seen[i].sw, st->seen[i].if_index);
+	for (uint32_t i = 0; st != NULL && i < station_n(st); i++) {
+		const struct sighting s = sighting_at(n, st, i);
+		const struct port *p = sw_port(s.sw, s.if_index);
 
 		if (p != NULL && p->doubted && p->uplink)
 			return true;
@@ -340,14 +341,15 @@ locate_ask(const struct net *n, struct mac mac, struct sw **out, size_t max)
 	const struct station *st = net_station(n, mac);
 	size_t count = 0;
 
-	for (uint32_t i = 0; st != NULL && i < st->n && count < max; i++) {
-		const struct port *p = sw_port(st->seen[i].sw, st->seen[i].if_index);
+	for (uint32_t i = 0; st != NULL && i < station_n(st) && count < max; i++) {
+		const struct sighting s = sighting_at(n, st, i);
+		const struct port *p = sw_port(s.sw, s.if_index);
 		bool known = false;
 
 		if (p == NULL || !p->uplink || p->towards == NULL)
 			continue;
-		for (uint32_t k = 0; k < st->n; k++)	/* that switch shows it already */
-			known |= st->seen[k].sw == p->towards;
+		for (uint32_t k = 0; k < station_n(st); k++)	/* that switch shows it already */
+			known |= sighting_at(n, st, k).sw == p->towards;
 		for (size_t k = 0; k < count; k++)
 			known |= out[k] == p->towards;
 		if (!known)

@@ -44,13 +44,13 @@ slots_grow(struct net *n)
 	if (n->n_slots > 0 && n->n_used * 4 < n->n_slots * 3)
 		return 0;
 	for (size_t i = 0; i < n->n_slots; i++)
-		live += n->slots[i].n > 0;
+		live += station_n(&n->slots[i]) > 0;
 	while (size < live * 2)
 		size *= 2;
 	if ((slots = calloc(size, sizeof *slots)) == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n->n_slots; i++) {
-		if (n->slots[i].n > 0)
+		if (station_n(&n->slots[i]) > 0)
 			*slot_of(n->seed, slots, size, n->slots[i].mac) = n->slots[i];
 		else
 			free(n->slots[i].seen);
@@ -63,41 +63,53 @@ slots_grow(struct net *n)
 }
 
 /* On so many ports and VLANs one switch may show one MAC: more of them say nothing new, and each is looked at again and again. */
-enum { SIGHTINGS_OF_SWITCH = 64 };
+enum { SIGHTINGS_OF_SWITCH = 64, ROWS_OF_SIGHTING = (1 << 13) - 1 };
 
 static bool
 is_shown_enough(const struct station *st, const struct sw *sw)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < st->n; i++)
-		count += st->seen[i].sw == sw;
+	for (uint32_t i = 0; i < station_n(st); i++)
+		count += st->seen->v[i].slot == sw->slot;
 	return count >= SIGHTINGS_OF_SWITCH;
 }
 
-static struct sighting *
-sighting_find(struct station *st, const struct sw *sw, uint32_t if_index, uint16_t vlan)
+static struct seen *
+seen_find(struct station *st, const struct sw *sw, uint32_t if_index, uint16_t vlan)
 {
-	for (uint32_t i = 0; i < st->n; i++)
-		if (st->seen[i].sw == sw && st->seen[i].if_index == if_index && st->seen[i].vlan == vlan)
-			return &st->seen[i];
+	for (uint32_t i = 0; i < station_n(st); i++) {
+		struct seen *s = &st->seen->v[i];
+
+		if (s->slot == sw->slot && s->if_index == if_index && s->vlan == vlan)
+			return s;
+	}
 	return NULL;
+}
+
+static bool
+status_is_live(unsigned status)
+{
+	return status == FDB_UNSAID || status == FDB_LEARNED;
 }
 
 /* Among the first `n` sightings. One MAC in several VLANs of a port counts once; one that routers share counts nowhere. */
 static bool
 counts_among(const struct station *st, uint32_t n, const struct sw *sw, uint32_t if_index)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if (st->seen[i].sw == sw && st->seen[i].if_index == if_index && sighting_is_live(&st->seen[i]))
+	for (uint32_t i = 0; i < n; i++) {
+		const struct seen *s = &st->seen->v[i];
+
+		if (s->slot == sw->slot && s->if_index == if_index && status_is_live(s->status))
 			return !mac_is_virtual_router(mac_of_u64(st->mac));
+	}
 	return false;
 }
 
 static bool
 counts_on(const struct station *st, const struct sw *sw, uint32_t if_index)
 {
-	return counts_among(st, st->n, sw, if_index);
+	return counts_among(st, station_n(st), sw, if_index);
 }
 
 static void
@@ -118,7 +130,7 @@ station_add(struct net *n, struct mac mac)
 {
 	struct station *st = slot_of(n->seed, n->slots, n->n_slots, mac_u64(mac));
 
-	if (st->n > 0)
+	if (station_n(st) > 0)
 		return st;
 	if (n->n_stations >= n->max_stations &&
 	    (n->n_stations >= (size_t)n->max_stations + NET_RESERVE || n->precious == NULL || !n->precious(n->arg, mac))) {
@@ -126,15 +138,32 @@ station_add(struct net *n, struct mac mac)
 		return NULL;
 	}
 	n->n_used += st->mac == 0;
-	st->mac = mac_u64(mac);
+	st->mac = mac_u64(mac) & 0xffffffffffff;
 	return st;
+}
+
+/* NULL: out of memory. */
+static struct seen *
+seen_add(struct station *st)
+{
+	uint32_t n = station_n(st), cap = n == 0 ? 3 : n < 9 ? n + 2 : n + n / 2;	/* most are seen by three switches */
+	struct sightings *more;
+
+	if (st->seen == NULL || n == st->seen->cap) {
+		if ((more = realloc(st->seen, sizeof *more + cap * sizeof *more->v)) == NULL)
+			return NULL;
+		more->n = n;
+		more->cap = cap;
+		st->seen = more;
+	}
+	return &st->seen->v[st->seen->n++];
 }
 
 static void
 sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, int64_t since)
 {
 	struct station *st;
-	struct sighting *s;
+	struct seen *s;
 	bool before;
 
 	if (mac_is_zero(f->mac) || mac_is_group(f->mac) || slots_grow(n) < 0) {
@@ -144,31 +173,28 @@ sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, int64_t sinc
 	if ((st = station_add(n, f->mac)) == NULL)
 		return;
 	before = counts_on(st, sw, f->if_index);
-	if ((s = sighting_find(st, sw, f->if_index, f->vlan)) != NULL) {
-		s->rows++;
-		s->status = f->status;
+	if ((s = seen_find(st, sw, f->if_index, f->vlan)) != NULL) {
+		if (s->rows < ROWS_OF_SIGHTING)
+			s->rows++;
+		else
+			sw->crowded = true;
+		s->status = f->status & 7;
 		port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 		return;
 	}
-	if (st->n >= SIGHTINGS_OF_SWITCH && is_shown_enough(st, sw)) {
+	if (station_n(st) >= SIGHTINGS_OF_SWITCH && is_shown_enough(st, sw)) {
 		sw->crowded = true;
 		n->refused_stations++;
 		return;
 	}
-	if (st->n == st->cap) {
-		uint32_t cap = st->cap < 4 ? st->cap + 1 : st->cap * 2;	/* most are seen by three switches */
-		struct sighting *more = realloc(st->seen, cap * sizeof *more);
-
-		if (more == NULL) {
-			n->refused_stations++;
-			return;
-		}
-		st->seen = more;
-		st->cap = cap;
+	n->n_stations += station_n(st) == 0;
+	if ((s = seen_add(st)) == NULL) {
+		n->n_stations -= station_n(st) == 0;
+		n->refused_stations++;
+		return;
 	}
-	n->n_stations += st->n == 0;
-	st->seen[st->n++] = (struct sighting){ .sw = sw, .since = since, .table = f->table, .if_index = f->if_index, .vlan = f->vlan & 0xfff,
-		.status = f->status & 0xf, .rows = 1 };
+	*s = (struct seen){ .slot = sw->slot & (SWITCHES_MAX - 1), .since = (uint64_t)since & SINCE_MAX, .if_index = f->if_index,
+		.vlan = f->vlan & 0xfff, .status = f->status & 7, .table = f->table & 15, .rows = 1 };
 	port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 }
 
@@ -176,15 +202,15 @@ static void
 sighting_remove(struct net *n, struct sw *sw, const struct row_fdb *f)
 {
 	struct station *st = net_station(n, f->mac);
-	struct sighting *s = st != NULL ? sighting_find(st, sw, f->if_index, f->vlan) : NULL;
+	struct seen *s = st != NULL ? seen_find(st, sw, f->if_index, f->vlan) : NULL;
 	bool before;
 
 	if (s == NULL)
 		return;			/* it was refused when it came */
 	before = counts_on(st, sw, f->if_index);
 	if (--s->rows == 0) {
-		*s = st->seen[--st->n];
-		n->n_stations -= st->n == 0;
+		*s = st->seen->v[--st->seen->n];
+		n->n_stations -= st->seen->n == 0;
 	}
 	port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 }
@@ -302,9 +328,9 @@ static int64_t
 since_before(const struct change *c, const struct row_fdb *f)
 {
 	struct station *st = net_station(c->net, f->mac);
-	const struct sighting *s = st != NULL ? sighting_find(st, c->sw, folded(&c->before, f->if_index), f->vlan) : NULL;
+	const struct seen *s = st != NULL ? seen_find(st, c->sw, folded(&c->before, f->if_index), f->vlan) : NULL;
 
-	return s != NULL ? s->since : c->since;
+	return s != NULL ? (int64_t)s->since : c->since;
 }
 
 /* One row that came or went, on the port that counts. */
@@ -429,7 +455,7 @@ sw_owns(const struct sw *sw, struct mac mac)
 bool
 sighting_is_live(const struct sighting *s)
 {
-	return s->status == FDB_UNSAID || s->status == FDB_LEARNED;
+	return status_is_live(s->status);
 }
 
 static void
@@ -554,9 +580,12 @@ stations_count(const struct net *n, struct sw *sw)
 		if (mac_eq(f.mac, last) || (st = net_station(n, f.mac)) == NULL)
 			continue;
 		last = f.mac;
-		for (uint32_t i = 0; i < st->n; i++)
-			if (st->seen[i].sw == sw && !counts_among(st, i, sw, st->seen[i].if_index))
-				port_count(sw, st->seen[i].if_index, false, counts_among(st, i + 1, sw, st->seen[i].if_index));
+		for (uint32_t i = 0; i < station_n(st); i++) {
+			const struct seen *s = &st->seen->v[i];
+
+			if (s->slot == sw->slot && !counts_among(st, i, sw, s->if_index))
+				port_count(sw, s->if_index, false, counts_among(st, i + 1, sw, s->if_index));
+		}
 	}
 }
 
@@ -708,8 +737,8 @@ crowd_again(struct change *c)
 			mac = f.mac;
 			rows = 0;
 			bare = true;
-			for (uint32_t i = 0; st != NULL && i < st->n && bare; i++)
-				bare = st->seen[i].sw != sw;
+			for (uint32_t i = 0; st != NULL && i < station_n(st) && bare; i++)
+				bare = st->seen->v[i].slot != sw->slot;
 		}
 		if (bare)
 			change_sighting(c, &f, true);
@@ -779,6 +808,26 @@ net_switch_named(const struct net *n, const char *name)
 	return sw != NULL && strcmp(sw->name, name) == 0 ? sw : NULL;
 }
 
+/* A number for life; that of a switch which has gone is free again, as its sightings went first. false: out of memory, or of numbers. */
+static bool
+slot_take(struct net *n, struct sw *sw)
+{
+	size_t i = n->n_by_slot == n->n_switches ? n->n_by_slot : 0;
+	struct sw **more;
+
+	while (i < n->n_by_slot && n->by_slot[i] != NULL)
+		i++;
+	if (i == n->n_by_slot) {
+		if (i == SWITCHES_MAX || (more = realloc(n->by_slot, (i + 1) * sizeof(struct sw *))) == NULL)
+			return false;
+		n->by_slot = more;
+		n->n_by_slot++;
+	}
+	n->by_slot[i] = sw;
+	sw->slot = (uint32_t)i;
+	return true;
+}
+
 struct sw *
 net_switch_add(struct net *n, const struct conf_switch *conf)
 {
@@ -797,8 +846,13 @@ net_switch_add(struct net *n, const struct conf_switch *conf)
 	sw->index = n->n_switches;
 	sw->state = SWITCH_NEVER;
 	sw->ageing_s = 300;
+	if (!slot_take(n, sw)) {
+		free(sw);
+		return NULL;
+	}
 	if (map_put(&n->by_key, sw->key, sw) < 0 || map_put(&n->by_name, hash_bytes(sw->name, strlen(sw->name)), sw) < 0) {
 		map_del(&n->by_key, sw->key);
+		n->by_slot[sw->slot] = NULL;
 		free(sw);
 		return NULL;
 	}
@@ -848,6 +902,7 @@ net_switch_remove(struct net *n, struct sw *sw, const struct net_listener *l)
 	}
 	map_free(&n->heard);			/* until the next pass */
 	n->topology_stale = true;
+	n->by_slot[sw->slot] = NULL;
 	sw_free(sw);
 }
 
@@ -857,6 +912,7 @@ net_free(struct net *n)
 	for (size_t i = 0; i < n->n_switches; i++)
 		sw_free(n->switches[i]);
 	free(n->switches);
+	free(n->by_slot);
 	for (size_t i = 0; i < n->n_slots; i++)
 		free(n->slots[i].seen);
 	free(n->slots);

@@ -48,6 +48,7 @@ struct sw {
 	char		 name[NAME_MAX_OCTETS];
 	uint64_t	 key;
 	size_t		 index;			/* in net.switches */
+	uint32_t	 slot;			/* in net.by_slot, for life */
 	struct swtable	 table;
 	struct port	*ports;			/* sorted by if_index */
 	size_t		 n_ports;
@@ -89,24 +90,36 @@ struct sw {
 /* One MAC seen on one port. */
 struct sighting {
 	struct sw	*sw;
-	int64_t		 since : 56;		/* of the table that showed it first here (net_table_set()); 0: before this run */
-	uint64_t	 table : 8;		/* enum fdb_table */
+	int64_t		 since;			/* of the table that showed it first here (net_table_set()); 0: before this run */
 	uint32_t	 if_index;		/* sw_folded(); 0: the switch names no port */
-	uint16_t	 vlan : 12, status : 4;
-	uint16_t	 rows;			/* rows that say so */
+	uint32_t	 rows;			/* rows that say so */
+	uint16_t	 vlan;
+	uint8_t		 table, status;		/* enum row_table, enum fdb_status */
 };
-_Static_assert(sizeof(struct sighting) == 24, "there are millions of them");
+
+/* The same as it is kept, and all of one MAC: net.c only. */
+struct seen {
+	uint64_t	 slot : 20, since : 44;
+	uint32_t	 if_index;
+	uint32_t	 vlan : 12, status : 3, table : 4, rows : 13;
+};
+_Static_assert(sizeof(struct seen) == 16, "there are millions of them");
+struct sightings { uint32_t n, cap; struct seen v[]; };
+#define SWITCHES_MAX (1u << 20)
+#define SINCE_US 100			/* of a run: fifty years of them fit */
+#define SINCE_MAX ((INT64_C(1) << 44) - 1)
 
 struct station {
-	uint64_t	 mac;			/* 0: free slot */
-	struct sighting	*seen;
-	uint32_t	 n, cap : 31;
-	uint32_t	 noted : 1;		/* it waits to be looked at (work.c) */
+	uint64_t	 mac : 48;		/* 0: free slot */
+	uint64_t	 noted : 1;		/* it waits to be looked at (work.c) */
+	struct sightings *seen;			/* NULL: not any more, or not yet */
 };
 
 struct net {
 	struct sw	**switches;
 	size_t		 n_switches;
+	struct sw	**by_slot;		/* NULL: a free one */
+	size_t		 n_by_slot;
 	struct station	*slots;			/* open addressing, power of two */
 	size_t		 n_slots, n_used, n_stations;	/* used: once seen, and not cleared away yet; stations: those that are seen */
 	uint64_t	 seed;			/* of this run: nobody can choose addresses that crowd into few slots */
@@ -145,8 +158,8 @@ void		 net_switch_remove(struct net *n, struct sw *sw, const struct net_listener
 /* The operator's uplinks and access_ports, after the ports or the configuration changed. */
 void		 net_ports_configure(struct sw *sw);
 
-/* Makes `after` the table of the switch (takes it over). `since` grows with each table of a run and follows no clock that people can
- * set: which of two sightings is newer must not depend on that. 0 or -ENOMEM; then nothing has changed, or the switch is `undescribed`. */
+/* Makes `after` the table of the switch (takes it over). `since` grows with each table of a run, up to SINCE_MAX, and follows no clock
+ * that people can set: which of two sightings is newer must not depend on that. 0 or -ENOMEM; then nothing has changed, or the switch is `undescribed`. */
 int		 net_table_set(struct net *n, struct sw *sw, struct swtable *after, int64_t since, const struct net_listener *l);
 /* How its poll went; a doubt about it may be settled now. */
 void		 net_state_set(struct net *n, struct sw *sw, enum switch_state state);
@@ -156,6 +169,21 @@ struct sw	*net_owner(const struct net *n, struct mac mac);
 bool		 sw_is_reached(const struct sw *sw);
 
 struct station	*net_station(const struct net *n, struct mac mac);	/* NULL: never seen */
+/* On how many ports and VLANs it is seen, and each of them. */
+static inline uint32_t
+station_n(const struct station *st)
+{
+	return st->seen != NULL ? st->seen->n : 0;
+}
+
+static inline struct sighting
+sighting_at(const struct net *n, const struct station *st, uint32_t i)
+{
+	const struct seen *s = &st->seen->v[i];
+
+	return (struct sighting){ .sw = n->by_slot[s->slot], .since = (int64_t)s->since, .if_index = s->if_index, .rows = s->rows,
+		.vlan = s->vlan, .table = s->table, .status = s->status };
+}
 struct port	*sw_port(const struct sw *sw, uint32_t if_index);	/* NULL: not in its interface table */
 /* A member counts as its aggregate wherever something is seen or claimed: the aggregate's ifIndex, of any other port its own. */
 uint32_t	 sw_folded(const struct sw *sw, uint32_t if_index);

@@ -180,7 +180,7 @@ table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment 
 		return r->sum != 0 && r->sum == sw->sum ? 0 : -EBADMSG;
 	if ((rc = table_after(e, sw, in, &after)) == 0 && (sw->undescribed || !swtable_same(&sw->table, &after))) {
 		const struct net_listener l = listener(e);
-		int64_t at = mono_since(e->started, now.mono) * 1000;
+		int64_t at = mono_since(e->started, now.mono) * (1000 / SINCE_US);
 
 		e->since = at > e->since ? at : e->since + 1;
 		if ((rc = net_table_set(&e->net, sw, &after, e->since, &l)) == 0)

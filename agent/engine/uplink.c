@@ -156,10 +156,12 @@ sees_a_mac_of(const struct net *n, const struct sw *who, const struct port *port
 	for (size_t i = 0; i < other->n_own; i++) {
 		const struct station *st = net_owner(n, other->own[i]) == other ? net_station(n, other->own[i]) : NULL;
 
-		for (uint32_t k = 0; st != NULL && k < st->n; k++)
-			if (st->seen[k].sw == who && sighting_is_live(&st->seen[k]) && st->seen[k].if_index != 0 &&
-			    (port == NULL || st->seen[k].if_index == port->if_index))
+		for (uint32_t k = 0; st != NULL && k < station_n(st); k++) {
+			const struct sighting s = sighting_at(n, st, k);
+
+			if (s.sw == who && sighting_is_live(&s) && s.if_index != 0 && (port == NULL || s.if_index == port->if_index))
 				return true;
+		}
 	}
 	return false;
 }
@@ -381,9 +383,12 @@ looks_at(const struct net *n, const struct sw *other, uint32_t if_index, const s
 	for (size_t i = 0; i < sw->n_own; i++) {
 		const struct station *st = net_owner(n, sw->own[i]) == sw ? net_station(n, sw->own[i]) : NULL;
 
-		for (uint32_t k = 0; st != NULL && k < st->n; k++)
-			if (st->seen[k].sw == other && st->seen[k].if_index == if_index && sighting_is_live(&st->seen[k]))
+		for (uint32_t k = 0; st != NULL && k < station_n(st); k++) {
+			const struct sighting s = sighting_at(n, st, k);
+
+			if (s.sw == other && s.if_index == if_index && sighting_is_live(&s))
 				return true;
+		}
 	}
 	return false;
 }
@@ -462,11 +467,14 @@ cut_make(const struct net *n, const struct sw *sw, uint32_t if_index, const stru
 
 		if (f.if_index == 0 || !is_ordinary(n, f.mac) || (st = net_station(n, f.mac)) == NULL)
 			continue;
-		effort += st->n;
+		effort += station_n(st);
 		to = sw_folded(sw, f.if_index) == if_index ? &c->of_p : &c->of_rest;
-		for (uint32_t k = 0; k < st->n; k++)
-			if (st->seen[k].sw == other && sighting_is_live(&st->seen[k]))
-				ports_add(to, st->seen[k].if_index);
+		for (uint32_t k = 0; k < station_n(st); k++) {
+			const struct sighting s = sighting_at(n, st, k);
+
+			if (s.sw == other && sighting_is_live(&s))
+				ports_add(to, s.if_index);
+		}
 	}
 }
 
@@ -502,14 +510,16 @@ cut_without(const struct net *n, struct cut *c, struct mac mac)
 {
 	const struct station *st = is_ordinary(n, mac) ? net_station(n, mac) : NULL;
 
-	for (uint32_t i = 0; st != NULL && i < st->n; i++) {
-		struct ports *from = st->seen[i].if_index == c->if_index ? &c->of_p : &c->of_rest;
+	for (uint32_t i = 0; st != NULL && i < station_n(st); i++) {
+		const struct sighting here = sighting_at(n, st, i);
+		struct ports *from = here.if_index == c->if_index ? &c->of_p : &c->of_rest;
 
-		for (uint32_t k = 0; st->seen[i].sw == c->sw && st->seen[i].if_index != 0 && k < st->n; k++) {
-			size_t at = ports_at(from, st->seen[k].if_index);
+		for (uint32_t k = 0; here.sw == c->sw && here.if_index != 0 && k < station_n(st); k++) {
+			const struct sighting there = sighting_at(n, st, k);
+			size_t at = ports_at(from, there.if_index);
 
-			if (st->seen[k].sw == c->other && sighting_is_live(&st->seen[k]) && at < from->n)
-				from->rows[at] -= from->rows[at] < st->seen[i].rows ? from->rows[at] : st->seen[i].rows;
+			if (there.sw == c->other && sighting_is_live(&there) && at < from->n)
+				from->rows[at] -= from->rows[at] < here.rows ? from->rows[at] : here.rows;
 		}
 	}
 }
@@ -730,12 +740,12 @@ judge_macs_of(struct net *n, struct sw *other)
 	for (size_t i = 0; i < other->n_own; i++) {
 		const struct station *st = net_owner(n, other->own[i]) == other ? net_station(n, other->own[i]) : NULL;
 
-		for (uint32_t k = 0; st != NULL && k < st->n; k++) {
-			const struct sighting *s = &st->seen[k];
-			struct port *p = s->sw != other && sighting_is_live(s) ? sw_port(s->sw, s->if_index) : NULL;
+		for (uint32_t k = 0; st != NULL && k < station_n(st); k++) {
+			const struct sighting s = sighting_at(n, st, k);
+			struct port *p = s.sw != other && sighting_is_live(&s) ? sw_port(s.sw, s.if_index) : NULL;
 
 			if (p != NULL && !p->uplink && p->why == 0)
-				judge_mac(n, s->sw, p, other);
+				judge_mac(n, s.sw, p, other);
 		}
 	}
 }
