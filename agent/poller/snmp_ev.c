@@ -1010,7 +1010,7 @@ pause_set(struct snmp *s, int got)
 bool
 snmp_is_behind(const struct snmp *s)
 {
-	return s->got >= TURN_MAX / 2;
+	return s->got >= TURN_MAX / 2 && s->in_flight >= TURN_MAX / 2;	/* with nothing asked there is no other turn */
 }
 
 static void
