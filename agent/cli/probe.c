@@ -262,15 +262,14 @@ run(struct probe *p, const struct conf *conf, const struct conf_switch *sw)
 
 	p->base = event_base_new();
 	if (p->base == NULL || (snmp = snmp_new(p->base)) == NULL || (p->poll = poll_new(snmp, conf, sw, done, p)) == NULL ||
-	    (p->tick = event_new(p->base, -1, EV_PERSIST, tick, p)) == NULL || event_add(p->tick, &often) < 0) {
+	    (p->tick = event_new(p->base, -1, EV_PERSIST, tick, p)) == NULL || event_add(p->tick, &often) < 0 ||
+	    (p->forced && !poll_vlans(p->poll, &p->vlans))) {
 		fprintf(stderr, "camtrapctl: probe: cannot start: %m\n");
 		p->status = EXIT_PARTIAL;
 	} else {
 		p->started = mono_now();
 		if (p->recording.path != NULL)
 			poll_tap(p->poll, recording_put, p);
-		if (p->forced)
-			poll_vlans(p->poll, &p->vlans);
 		poll_start(p->poll);
 		if (!p->done)
 			event_base_dispatch(p->base);

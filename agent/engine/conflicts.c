@@ -121,7 +121,7 @@ event_of_conflict(const struct engine *e, const struct sw *sw, const struct port
 	event_of_switch(e, sw, EVENT_CONFLICT, ev);
 	ev->if_index = p->if_index;
 	text_cut(ev->port, sizeof ev->port, p->name);
-	text_cut(ev->alias, sizeof ev->alias, p->alias);
+	text_cut(ev->alias, sizeof ev->alias, port_alias(p));
 	ev->mac = mac;
 	ev->verdict = VERDICT_ACCESS;
 	text_cut(ev->reason, sizeof ev->reason, reason_word(p->why));

@@ -15,7 +15,7 @@ place_of(struct place *out, const struct sw *sw, uint32_t if_index, uint16_t vla
 	text_cut(out->switch_name, sizeof out->switch_name, sw->name);
 	if (p != NULL) {
 		text_cut(out->port, sizeof out->port, p->name);
-		text_cut(out->alias, sizeof out->alias, p->alias);
+		text_cut(out->alias, sizeof out->alias, port_alias(p));
 	}
 }
 

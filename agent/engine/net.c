@@ -459,13 +459,21 @@ sighting_is_live(const struct sighting *s)
 }
 
 static void
+ports_free(struct port *ports, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(ports[i].doubt);
+	free(ports);
+}
+
+static void
 sw_describe_free(struct sw *sw)
 {
 	for (size_t i = 0; i < sw->n_neighbours; i++)
 		row_free(&sw->neighbours[i]);
 	free(sw->neighbours);
 	free(sw->neighbour_is);
-	free(sw->ports);
+	ports_free(sw->ports, sw->n_ports);
 	free(sw->texts);
 	free(sw->own);
 	sw->neighbours = NULL;
@@ -489,7 +497,7 @@ port_of(struct port *p, const struct row_iface *i, struct buf *texts)
 {
 	char name[PORT_TEXT], alias[PORT_TEXT];
 
-	*p = (struct port){ .if_index = i->if_index, .oper = i->oper, .phys = i->phys,
+	*p = (struct port){ .if_index = i->if_index, .phys = i->phys,
 		.descr_hash = i->descr.n > 0 ? hash_bytes(i->descr.p, i->descr.n) : 0 };
 	octets_text(&i->name, name, sizeof name);
 	if (name[0] == '\0')
@@ -515,8 +523,7 @@ ports_name(struct sw *sw, struct buf *texts)
 	assert(sw->n_ports == 0 || texts->len >= 2 * sw->n_ports);	/* two texts a port, each with its end */
 	for (size_t i = 0; i < sw->n_ports; i++) {
 		sw->ports[i].name = at;
-		at += strlen(at) + 1;
-		sw->ports[i].alias = at;
+		at = port_alias(&sw->ports[i]);
 		at += strlen(at) + 1;
 	}
 	return 0;
@@ -625,13 +632,14 @@ sw_describe(struct net *n, struct sw *sw)
 		counts[ref.p[0]]++;
 	owners_remove(n, sw);
 	sw->ports = NULL;
+	sw->n_ports = 0;
 	sw_describe_free(sw);
 	sw->ports = calloc(counts[ROW_IFACE] + 1, sizeof *sw->ports);
 	sw->neighbours = calloc(counts[ROW_NEIGHBOUR] + 1, sizeof *sw->neighbours);
 	sw->neighbour_is = calloc(counts[ROW_NEIGHBOUR] + 1, sizeof(struct sw *));
 	sw->own = calloc(counts[ROW_IFACE] + counts[ROW_SYSTEM] + 1, sizeof *sw->own);
 	if (sw->ports == NULL || sw->neighbours == NULL || sw->neighbour_is == NULL || sw->own == NULL) {
-		free(old);
+		ports_free(old, n_old);
 		return -ENOMEM;
 	}
 	for (size_t at = 0; rowset_next(&sw->table.rest, &at, &ref);) {
@@ -645,7 +653,7 @@ sw_describe(struct net *n, struct sw *sw)
 			n->bad_rows++;
 	}
 	if (ports_name(sw, &texts) < 0) {
-		free(old);
+		ports_free(old, n_old);
 		sw->n_ports = 0;
 		return -ENOMEM;
 	}
@@ -663,11 +671,12 @@ sw_describe(struct net *n, struct sw *sw)
 		p->towards = old[i].towards;
 		p->phone = old[i].phone;
 		p->changed = old[i].changed;
-		p->doubt_of = old[i].doubt_of;
-		p->doubt_polls = old[i].doubt_polls;
-		p->doubt_own_polls = old[i].doubt_own_polls;
+		if (p->doubt == NULL) {		/* rows of an incomplete table and older ones may give a port twice */
+			p->doubt = old[i].doubt;
+			old[i].doubt = NULL;
+		}
 	}
-	free(old);
+	ports_free(old, n_old);
 	for (size_t i = 0; i < sw->n_neighbours; i++) {
 		struct port *p = sw_port(sw, sw->neighbours[i].neighbour.if_index);
 
@@ -874,8 +883,8 @@ port_unlink(struct port *p, const struct sw *gone)
 {
 	if (p->towards == gone)
 		p->towards = NULL;
-	if (p->doubt_of == gone)
-		p->doubt_of = NULL;
+	if (p->doubt != NULL && p->doubt->of == gone)
+		p->doubt->of = NULL;
 }
 
 void

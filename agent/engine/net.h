@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/map.h"
@@ -16,28 +17,35 @@
 struct sw;
 struct finding;				/* detect.c */
 
+/* Somebody on a port claims to be this switch, which does not agree. Both had been read so many times when that was seen first: until
+ * both are read again, nothing is concluded (their tables are of different moments). */
+struct doubt { struct sw *of; uint32_t polls, own_polls; };
+
 struct port {
 	uint32_t	 if_index;
-	const char	*name, *alias;		/* cleaned, of 63 octets at most; in sw.texts */
+	uint32_t	 stations;		/* distinct learned MACs, without those of virtual routers: kept with every change of a sighting */
+	const char	*name;			/* cleaned, of 63 octets at most; in sw.texts, and port_alias() behind it */
 	uint64_t	 descr_hash;		/* of ifDescr; 0 none */
-	struct mac	 phys;			/* ifPhysAddress */
-	uint8_t		 oper;
-	bool		 configured_uplink, configured_access;
-	bool		 has_neighbour;		/* somebody there speaks LLDP or CDP */
 	/* Conclusions of uplink.c. */
-	bool		 uplink;
-	enum reason	 why;			/* of an uplink, or of a conflict; 0 neither */
 	struct sw	*towards;		/* borrowed; NULL: not a polled switch */
-	bool		 phone;			/* a neighbour with the telephone capability */
-	bool		 changed;		/* a conclusion is another one than before; cleared by whoever has acted on it */
-	/* Somebody there claims to be this switch, which does not agree. Both had been read so many times when that was
-	 * seen first: until both are read again, nothing is concluded (their tables are of different moments). */
-	struct sw	*doubt_of;
-	uint32_t	 doubt_polls, doubt_own_polls;
-	bool		 doubted;		/* in this pass */
-	/* Kept with every change of a sighting. */
-	uint32_t	 stations;		/* distinct learned MACs, without those of virtual routers */
+	struct doubt	*doubt;			/* owned; NULL: none */
+	uint8_t		 why;			/* enum reason, of an uplink or of a conflict; 0 neither */
+	bool		 uplink : 1;
+	bool		 phone : 1;		/* a neighbour with the telephone capability */
+	bool		 doubted : 1;		/* in this pass */
+	bool		 changed : 1;		/* a conclusion is another one than before; cleared by whoever has acted on it */
+	/* What the switch and the operator say. */
+	bool		 configured_uplink : 1, configured_access : 1;
+	bool		 has_neighbour : 1;	/* somebody there speaks LLDP or CDP */
+	struct mac	 phys;			/* ifPhysAddress */
 };
+_Static_assert(sizeof(struct port) <= 48, "there are half a million of them");
+
+static inline const char *
+port_alias(const struct port *p)
+{
+	return p->name + strlen(p->name) + 1;
+}
 
 /* Which ports are members of which aggregate, by the switch's own word: sorted by member. */
 struct member { uint32_t if_index, aggregate; };

@@ -184,6 +184,13 @@ is_sure(const struct port *p)
 	return p->uplink && p->towards != NULL && p->why != REASON_UPLINK_ONE_SIDED;
 }
 
+/* They were both read again, and still do not agree. */
+static bool
+is_proven(const struct sw *sw, const struct port *p, const struct sw *other)
+{
+	return p->doubt != NULL && p->doubt->of == other && other->polls > p->doubt->polls && sw->polls > p->doubt->own_polls;
+}
+
 /* `other` does not agree that port `p` of `sw` leads to it. Their tables may be of before and after somebody moved a cable: both
  * are read once more before anybody is accused, and until then the port is taken for what it claims, so that nobody behind it
  * is given a wrong place. */
@@ -192,24 +199,16 @@ port_doubt(struct sw *sw, struct port *p, enum reason why, struct sw *other)
 {
 	assert(sw != other);
 	p->doubted = true;
-	if (p->doubt_of != other) {
-		p->doubt_of = other;
-		p->doubt_polls = other->polls;
-		p->doubt_own_polls = sw->polls;
-	}
-	if (other->polls > p->doubt_polls && sw->polls > p->doubt_own_polls) {
+	if (p->doubt == NULL)
+		p->doubt = calloc(1, sizeof *p->doubt);		/* without memory it stays what it claims to be */
+	if (p->doubt != NULL && p->doubt->of != other)
+		*p->doubt = (struct doubt){ other, other->polls, sw->polls };
+	if (is_proven(sw, p, other)) {
 		port_mark(p, false, why, other);
 		return;
 	}
 	sw->doubted = other->doubted = true;
 	port_mark(p, true, REASON_UPLINK_ONE_SIDED, other);
-}
-
-/* That was settled, and `other` cannot be asked now: its silence takes nothing back. */
-static bool
-is_proven(const struct sw *sw, const struct port *p, const struct sw *other)
-{
-	return p->doubt_of == other && other->polls > p->doubt_polls && sw->polls > p->doubt_own_polls;
 }
 
 /* ---- what the other end says */
@@ -263,7 +262,7 @@ same_name(const struct port *p, const void *text)
 static bool
 same_alias(const struct port *p, const void *text)
 {
-	return strcmp(p->alias, text) == 0;
+	return strcmp(port_alias(p), text) == 0;
 }
 
 static bool
@@ -848,8 +847,10 @@ mark_changed(struct net *n, const struct verdict_of_port *was)
 			struct port *p = &n->switches[i]->ports[k];
 			const struct verdict_of_port is = verdict_of(p);
 
-			if (!p->doubted)
-				p->doubt_of = NULL;
+			if (!p->doubted) {
+				free(p->doubt);
+				p->doubt = NULL;
+			}
 			p->changed = p->changed || was == NULL || is.uplink != was[at].uplink || is.phone != was[at].phone ||
 			    is.reached != was[at].reached || is.why != was[at].why || is.towards != was[at].towards;
 			n->ports_changed |= p->changed;

@@ -30,7 +30,8 @@ struct poll {
 	void				*tap_arg;
 	enum phase			 phase;
 	struct snmp_peer		*peer[CREDENTIALS_MAX];
-	size_t				 n, tried, order[CREDENTIALS_MAX], current;
+	size_t				 n, tried, current;
+	uint8_t				 order[CREDENTIALS_MAX];
 	int				 works;		/* the remembered credential; -1: none yet */
 	size_t				 pings;		/* since the last poll */
 	bool				 denied, partial, no_memory;
@@ -42,8 +43,8 @@ struct poll {
 	unsigned			 lost;		/* steps timed out in a row */
 	struct contexts			 contexts;
 	const struct context		*context;	/* being asked; NULL: the default one */
-	bool				 forced, context_answered;
-	struct vlan_set			 forced_vlans;
+	bool				 context_answered;
+	struct vlan_set			*forced_vlans;	/* NULL: the switch says which */
 	uint64_t			 seed, expected;	/* of tables_sum(); expected 0: none */
 	bool				 same;
 	struct mono			 begun;
@@ -84,15 +85,19 @@ poll_free(struct poll *p)
 		snmp_peer_free(p->peer[i]);
 	tables_free(p->tables);
 	contexts_free(&p->contexts);
+	free(p->forced_vlans);
 	free(p);
 }
 
-void
+bool
 poll_vlans(struct poll *p, const struct vlan_set *vlans)
 {
 	assert(p->phase == POLL_IDLE);
-	p->forced = true;
-	p->forced_vlans = *vlans;
+	free(p->forced_vlans);
+	if ((p->forced_vlans = malloc(sizeof *vlans)) == NULL)
+		return false;
+	*p->forced_vlans = *vlans;
+	return true;
 }
 
 void
@@ -346,11 +351,11 @@ first_vlan_step(void)
 static bool
 vlans_begin(struct poll *p)
 {
-	struct vlan_set all = p->forced_vlans, access = { 0 };
+	struct vlan_set all = { 0 }, access = { 0 };
 
-	if (!p->forced)
+	if (p->forced_vlans == NULL)
 		tables_vlans(p->tables, &all, &access);
-	return contexts_begin(&p->contexts, &all, &access);
+	return contexts_begin(&p->contexts, p->forced_vlans != NULL ? p->forced_vlans : &all, &access);
 }
 
 /* Ends the contexts; those that are left stay unasked for a reason. */
@@ -457,7 +462,7 @@ probe_done(void *arg, enum snmp_result r)
 		return;
 	}
 	tables_seed(p->tables, p->seed);
-	if (p->forced)
+	if (p->forced_vlans != NULL)
 		tables_force_vlans(p->tables);
 	p->phase = POLL_STEPS;
 	step_next(p);
@@ -490,10 +495,10 @@ begin(struct poll *p, enum phase phase)
 
 	assert(p->phase == POLL_IDLE && p->tables == NULL);
 	if (p->works >= 0)
-		p->order[n++] = (size_t)p->works;
+		p->order[n++] = (uint8_t)p->works;
 	for (size_t i = 0; i < p->n; i++)
 		if ((int)i != p->works)
-			p->order[n++] = i;
+			p->order[n++] = (uint8_t)i;
 	p->phase = phase;
 	p->same = p->denied = p->partial = p->has_uptime = p->seen_uptime = p->no_memory = false;
 	p->uptime_cs = p->seen_uptime_cs = 0;

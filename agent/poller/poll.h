@@ -29,7 +29,7 @@ void		 poll_free(struct poll *p);	/* an open poll ends without a call */
 void		 poll_tap(struct poll *p, snmp_varbind_fn *each, void *arg);
 bool		 poll_running(const struct poll *p);	/* between the start and its call of `done` */
 /* Polls from now on ask just these VLANs in contexts of their own, whatever the switch lists. Copies them. */
-void		 poll_vlans(struct poll *p, const struct vlan_set *vlans);
+bool		 poll_vlans(struct poll *p, const struct vlan_set *vlans);	/* false: out of memory */
 /* The whole of poll_steps[], in at most poll_interval and max_rows / 10 + 200 requests (threat-model.md P1, P2): what is not
  * read by then is incomplete, with the reason. */
 void		 poll_start(struct poll *p);
