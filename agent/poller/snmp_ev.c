@@ -1055,8 +1055,9 @@ library_init(void)
 		return;
 	done = true;
 #ifdef M_TRIM_THRESHOLD
-	/* And one that is set takes the other's adapting away: the tables of a poll would be mapped anew each time. */
-	mallopt(M_MMAP_THRESHOLD, HEAP_KEPT / 2);
+	/* And one that is set takes the other's adapting away. The tables of a switch of 48 ports stay below this; those of a router with all
+	 * the addresses of a site, which come seldom, would leave holes in the heap that nobody gives back. */
+	mallopt(M_MMAP_THRESHOLD, HEAP_KEPT / 16);
 	/* The library takes 64 KiB for each datagram it reads; at the end of the heap they would go back to the system each time. */
 	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 #endif
