@@ -7,11 +7,32 @@
 
 #define SIZE_FIRST 64
 
+size_t
+map_home(uint64_t key, uint64_t seed, size_t size)
+{
+	uint64_t hash = (key ^ seed) * 0x9e3779b97f4a7c15u;
+
+	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
+	return (size_t)((__uint128_t)hash * size >> 64);
+}
+
 static size_t
 home_of(const struct map *m, uint64_t key)
 {
-	key = (key ^ m->seed) * 0x9e3779b97f4a7c15u;
-	return (size_t)(key ^ key >> 32) & (m->size - 1);
+	return map_home(key, m->seed, m->size);
+}
+
+static size_t
+after(const struct map *m, size_t i)
+{
+	return i + 1 < m->size ? i + 1 : 0;
+}
+
+/* How many steps it is from one slot to another. */
+static size_t
+steps(const struct map *m, size_t from, size_t to)
+{
+	return to >= from ? to - from : to + m->size - from;
 }
 
 /* Where `key` is, or the free slot where it would be. */
@@ -21,7 +42,7 @@ slot_of(const struct map *m, uint64_t key)
 	size_t i = home_of(m, key);
 
 	while (m->slots[i].value != NULL && m->slots[i].key != key)
-		i = (i + 1) & (m->size - 1);
+		i = after(m, i);
 	return i;
 }
 
@@ -41,7 +62,7 @@ map_get(const struct map *m, uint64_t key)
 static int
 map_grow(struct map *m)
 {
-	struct map more = { .size = m->size == 0 ? SIZE_FIRST : m->size * 2, .count = m->count, .seed = m->seed };
+	struct map more = { .size = m->size == 0 ? SIZE_FIRST : m->size + m->size / 2, .count = m->count, .seed = m->seed };
 
 	if ((more.slots = calloc(more.size, sizeof *more.slots)) == NULL)
 		return -ENOMEM;
@@ -75,11 +96,11 @@ map_del(struct map *m, uint64_t key)
 	if (m->size == 0 || m->slots[gap = slot_of(m, key)].value == NULL)
 		return;
 	m->count--;
-	for (i = (gap + 1) & (m->size - 1); m->slots[i].value != NULL; i = (i + 1) & (m->size - 1)) {
+	for (i = after(m, gap); m->slots[i].value != NULL; i = after(m, i)) {
 		size_t home = home_of(m, m->slots[i].key);
 
 		/* It may fill the gap unless its home lies between the gap and itself. */
-		if (((i - home) & (m->size - 1)) >= ((i - gap) & (m->size - 1))) {
+		if (steps(m, home, i) >= steps(m, gap, i)) {
 			m->slots[gap] = m->slots[i];
 			gap = i;
 		}

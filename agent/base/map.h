@@ -10,7 +10,7 @@ struct map_slot { uint64_t key; void *value; };	/* value NULL: free */
 /* Zero it to make an empty one. Values are borrowed. */
 struct map {
 	struct map_slot	*slots;
-	size_t		 size, count;	/* size: 0 or a power of two */
+	size_t		 size, count;
 	uint64_t	 seed;		/* where keys come from strangers: a secret of this run, set before the first put */
 };
 
@@ -19,5 +19,8 @@ void	 map_free(struct map *m);	/* the table, not the values; and makes it empty 
 void	*map_get(const struct map *m, uint64_t key);
 /* Adds or replaces; `value` is not NULL. 0, or -ENOMEM with the map untouched. */
 int	 map_put(struct map *m, uint64_t key, void *value);
+/* The slot where a search for `key` begins in a table of `size` slots, which need not be a power of two: tables of millions grow by
+ * half. */
+size_t	 map_home(uint64_t key, uint64_t seed, size_t size);
 void	 map_del(struct map *m, uint64_t key);	/* nothing happens when it is not there */
 #endif

@@ -10,16 +10,15 @@
 #include "base/num.h"
 #include "base/text.h"
 
-enum { PORT_TEXT = 64 };
+enum { PORT_TEXT = 64, SLOTS_FIRST = 1024 };
 
 static struct station *
 slot_of(uint64_t seed, struct station *slots, size_t n_slots, uint64_t mac)
 {
-	uint64_t hash = (mac ^ seed) * 0x9e3779b97f4a7c15u;
-	size_t i = (hash ^ hash >> 29) & (n_slots - 1);
+	size_t i = map_home(mac, seed, n_slots);
 
 	while (slots[i].mac != 0 && slots[i].mac != mac)
-		i = (i + 1) & (n_slots - 1);
+		i = i + 1 < n_slots ? i + 1 : 0;
 	return &slots[i];
 }
 
@@ -38,15 +37,14 @@ net_station(const struct net *n, struct mac mac)
 static int
 slots_grow(struct net *n)
 {
-	size_t live = 0, size = 1024;
+	size_t live = 0, size;
 	struct station *slots;
 
 	if (n->n_slots > 0 && n->n_used * 4 < n->n_slots * 3)
 		return 0;
 	for (size_t i = 0; i < n->n_slots; i++)
 		live += station_n(&n->slots[i]) > 0;
-	while (size < live * 2)
-		size *= 2;
+	size = SLOTS_FIRST + live + live * 3 / 4;
 	if ((slots = calloc(size, sizeof *slots)) == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n->n_slots; i++) {

@@ -128,7 +128,7 @@ struct net {
 	size_t		 n_switches;
 	struct sw	**by_slot;		/* NULL: a free one */
 	size_t		 n_by_slot;
-	struct station	*slots;			/* open addressing, power of two */
+	struct station	*slots;			/* open addressing */
 	size_t		 n_slots, n_used, n_stations;	/* used: once seen, and not cleared away yet; stations: those that are seen */
 	uint64_t	 seed;			/* of this run: nobody can choose addresses that crowd into few slots */
 	uint32_t	 max_stations;

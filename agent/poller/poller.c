@@ -17,7 +17,7 @@
 #include "poller/report.h"
 #include "proc/child.h"
 
-enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000 };
+enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000, RUSH = 64 };
 
 enum lane { LANE_LIVE, LANE_NEW, LANE_SILENT, LANE_N };
 /* The slots of each lane, and how many polls start at once: neither the switches nor we get all of them. A poll of a live switch
@@ -53,6 +53,7 @@ static struct poller {
 	uint64_t		 dropped;
 	unsigned		 n_running;
 	bool			 unreported, configured, starting;
+	bool			 rush;		/* so many ran at once that the heap has become large */
 	struct mono		 counters_at, said_at;
 	struct snmp_counters	 told;
 } poller;
@@ -128,7 +129,7 @@ sw_run(struct sw *w)
 	sw_leave(w);
 	w->place = SW_RUNS;
 	TAILQ_INSERT_TAIL(&poller.running, w, line);
-	poller.n_running++;
+	poller.rush |= ++poller.n_running > RUSH;
 }
 
 /* ---- what the engine is told */
@@ -286,10 +287,11 @@ static void
 start_queued(enum lane last)
 {
 	unsigned used[LANE_N] = { 0 };
+	bool behind = snmp_is_behind(poller.snmp);	/* then who waits may be waiting for us */
 	struct sw *w;
 
 	TAILQ_FOREACH(w, &poller.running, line)
-		used[poll_waiting(w->poll) ? LANE_SILENT : w->known ? LANE_LIVE : LANE_NEW]++;
+		used[!behind && poll_waiting(w->poll) ? LANE_SILENT : w->known ? LANE_LIVE : LANE_NEW]++;
 	for (enum lane l = 0; l <= last; l++)
 		for (unsigned i = 0; i < lanes[l].per_tick && lane_may_start(l, used[l]); i++, used[l]++) {
 			if ((w = TAILQ_FIRST(&poller.queue[l])) == NULL)
@@ -388,6 +390,10 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	if (event_add(poller.tick, &tv) < 0)
 		fatal("out of memory");		/* nothing would ever be polled again */
 	tell_counters(mono_now());
+	if (poller.rush && poller.n_running == 0) {
+		snmp_tidy();
+		poller.rush = false;
+	}
 	if (poller.engine == NULL || chan_busy(poller.engine))
 		return;
 	report_again();

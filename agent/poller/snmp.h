@@ -23,6 +23,8 @@ struct snmp_counters {
 	uint64_t	malformed;	/* not SNMP, or objects that cannot be */
 };
 
+/* Gives back to the system what the heap holds and nobody uses: after many polls at once. */
+void		 snmp_tidy(void);
 /* Answers come faster than they are read: who asks more now only has more of them wait, each with its tables half read. */
 bool		 snmp_is_behind(const struct snmp *s);
 

@@ -1007,6 +1007,14 @@ pause_set(struct snmp *s, int got)
 	s->paused = want;
 }
 
+void
+snmp_tidy(void)
+{
+#ifdef M_TRIM_THRESHOLD
+	malloc_trim(0);
+#endif
+}
+
 bool
 snmp_is_behind(const struct snmp *s)
 {
