@@ -794,7 +794,7 @@ what_was_behind_a_dead_switch_is_gone_from_where_it_was(void **state)
 	lab_poll(CORE);
 	lab_poll(A);
 	lab.fdb[A][0] = (struct seen){ 0 };
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		lab_later(200000);
 		lab_poll(CORE);
 		lab_poll(A);
@@ -901,6 +901,69 @@ q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back(void **state
 	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
 }
 
+/* a did not answer for longer than its ageing time. It does again, is asked twice at once, and does not show its camera (yet). */
+static void
+a_is_back_without_its_camera(void)
+{
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	for (uint32_t missed = 1; missed <= 3; missed++) {
+		lab_later(200000);
+		lab_report(A, SWITCH_UNREACHABLE, missed);
+	}
+	lab_later(200000);
+	lab_unplug(0);
+	lab_poll(A);
+	lab_poll(A);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
+static void
+a_camera_that_moved_while_its_switch_was_away_is_not_gone_first(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	a_is_back_without_its_camera();
+	lab_plug(0, CAMERA, B, 7);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "b");
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
+static void
+a_camera_that_starts_with_its_switch_is_not_gone(void **state)
+{
+	(void)state;
+	a_is_back_without_its_camera();
+	lab_later(60000);
+	lab_sweep();
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_later(400000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	assert_int_equal(lab_told(EVENT_DEVICE_RETURNED, "noc", NULL), 0);
+}
+
+static void
+a_camera_is_gone_when_its_absence_is_as_old_as_its_switch_remembers(void **state)
+{
+	(void)state;
+	a_is_back_without_its_camera();
+	lab_sweep();
+	lab_later(299000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+	lab_sweep();
+	lab_later(400000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+}
+
 /* Its uplink saw it last on the way to b and died with that. When that is known, nothing contradicts a any more. */
 static void
 a_move_is_told_when_who_contradicts_it_stops_answering(void **state)
@@ -984,9 +1047,9 @@ contradicted_after_a_move(void)
 	lab_sweep();
 	lab.fdb[B][0] = (struct seen){ 0 };
 	lab.fdb[A][0] = (struct seen){ CAMERA, 5, 20 };
-	lab_later(400000);
 	lab_poll(A);
 	lab_poll(B);
+	lab_later(400000);
 	assert_int_equal(lab.polls_asked[CORE], 0);
 	lab_poll(B);
 	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
@@ -1052,6 +1115,9 @@ main(void)
 		CLAIM(a_new_camera_on_two_ports_is_told_when_it_is_on_one),
 		CLAIM(a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for),
 		CLAIM(q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back),
+		CLAIM(a_camera_that_moved_while_its_switch_was_away_is_not_gone_first),
+		CLAIM(a_camera_that_starts_with_its_switch_is_not_gone),
+		CLAIM(a_camera_is_gone_when_its_absence_is_as_old_as_its_switch_remembers),
 		CLAIM(a_move_is_told_when_who_contradicts_it_stops_answering),
 		CLAIM(what_an_old_table_still_shows_is_no_move_back),
 		CLAIM(what_shows_at_the_old_place_for_good_has_moved_back),
