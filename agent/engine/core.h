@@ -16,6 +16,7 @@ struct finding {
 	struct wall	 seen_at;	/* when the report that showed it had ended */
 	uint32_t	 absent_polls;	/* complete polls of its switch without it */
 	struct mono	 gone_due;	/* by then it is absent for the ageing time of its switch */
+	struct wall	 absent_at;	/* when the first poll without it had ended */
 	bool		 absence_owed;	/* that is to be judged again, by then or soon */
 	int64_t		 placed_since;	/* of the sighting at the place that was told last; 0: before this run, or none */
 	int64_t		 gone_since;	/* the newest table when it was found to be gone; 0: before this run */
@@ -130,6 +131,7 @@ struct engine {
 	struct mono		 started, heartbeat_at, batch_at, prune_at;
 	struct wall		 started_wall;
 	size_t			 sweep_at;	/* before the first sweep: all switches before this one were asked */
+	size_t			 unread_at;	/* in net.switches: the one that a finding waited for last (detect.c) */
 	struct wall		 last_poll;	/* the one that was answered last, of any switch: not the greatest, clocks are set back */
 	enum storage		 storage;
 	struct unsaved		 unsaved;

@@ -15,6 +15,7 @@
 #define SWEEP_WAIT_MS 30000		/* from then on a single station on its port is told, though some switch was never asked */
 #define HELD_AGAIN_MS 1000
 #define ABSENT_POLLS 2			/* complete ones without it, until it may be gone */
+#define UNREAD_WAIT_MS 900000		/* the longest wait for switches not read since it was absent, before it is told to be gone */
 #define CONTRADICTED_POLLS 4		/* without it where it was, until a move is told whose end switches contradict each other about */
 #define ASK_MAX 16
 #define NOWHERE_MS 30000		/* between two looks at the findings without a place */
@@ -594,6 +595,28 @@ absent_set(struct finding *f, bool absent)
 	f->d.absent = absent;
 }
 
+/* This switch may show it: it was not read since the finding was absent first, and is not given up. */
+static bool
+is_unread(const struct sw *sw, const struct finding *f)
+{
+	return sw->polls > 0 && !sw->lost && sw->read_from.us < f->absent_at.us;
+}
+
+/* Some switch is, looked for from the one that was it last: most that wait do so for the same. */
+static bool
+is_any_unread(struct engine *e, const struct finding *f)
+{
+	for (size_t i = 0; i < e->net.n_switches; i++) {
+		size_t at = (e->unread_at + i) % e->net.n_switches;
+
+		if (is_unread(e->net.switches[at], f)) {
+			e->unread_at = at;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* It was absent in enough polls: is that for long enough by now, and what is to be told of it? */
 static void
 absence_judge(struct engine *e, struct finding *f, struct moment now)
@@ -610,8 +633,11 @@ absence_judge(struct engine *e, struct finding *f, struct moment now)
 		ask_again(e, f);		/* some of them may have been read before it moved */
 		return;
 	}
-	f->seen_at = now.wall;
 	if (d.location.reason == REASON_NOT_SEEN || locate_is_echo(&e->net, d.mac)) {
+		f->absence_owed = mono_since(f->gone_due, now.mono) < UNREAD_WAIT_MS && is_any_unread(e, f);
+		if (f->absence_owed)
+			return;
+		f->seen_at = now.wall;
 		place_keep(f, &d);
 		d.presence = PRESENCE_GONE;
 		d.gone_at = now.wall;
@@ -621,6 +647,7 @@ absence_judge(struct engine *e, struct finding *f, struct moment now)
 	} else if (!is_placed(&d.location) || (left_behind && !is_old(e, &d.location))) {
 		/* Alive somewhere that we cannot see into: what is not known must not be said. Or it is back where it still shows after
 		 * that was read again. */
+		f->seen_at = now.wall;
 		f->absent_polls = f->asks = 0;
 		site_set(e, &d);
 		d.severity = severity_of(e, &d);
@@ -645,6 +672,7 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 	absent_set(f, true);
 	if (f->absent_polls++ == 0) {
 		f->asks = 0;
+		f->absent_at = sw->last_poll;
 		f->gone_due = mono_add(now.mono, (int64_t)sw->ageing_s * 1000);
 	}
 	if (f->absent_polls >= ABSENT_POLLS)

@@ -964,6 +964,75 @@ a_camera_is_gone_when_its_absence_is_as_old_as_its_switch_remembers(void **state
 	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
 }
 
+/* It is gone from a for longer than its ageing time, and b, which may show it, was not read since. The core remembers it there. */
+static void
+absent_while_b_is_not_read(void)
+{
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	lab.fdb[A][0] = (struct seen){ 0 };
+	lab_poll(A);
+	lab_poll(CORE);
+	lab_later(400000);
+	lab_poll(A);
+	lab_poll(CORE);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
+static void
+a_camera_is_not_gone_while_a_switch_was_not_read_since(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	absent_while_b_is_not_read();
+	lab_plug(0, CAMERA, B, 7);
+	lab_poll(B);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "b");
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
+static void
+a_camera_is_gone_when_the_last_switch_was_read(void **state)
+{
+	(void)state;
+	absent_while_b_is_not_read();
+	lab.half_read[B] = true;		/* it may be among what was not read */
+	lab_poll(B);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab_poll(B);				/* it never says more */
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+}
+
+static void
+a_camera_is_gone_when_the_last_switch_is_given_up(void **state)
+{
+	(void)state;
+	absent_while_b_is_not_read();
+	for (uint32_t missed = 1; missed <= 3; missed++) {
+		assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+		lab_report(B, SWITCH_UNREACHABLE, missed);
+	}
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+}
+
+static void
+a_switch_that_is_hardly_ever_read_is_not_waited_for_for_ever(void **state)
+{
+	(void)state;
+	absent_while_b_is_not_read();
+	lab_later(700000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab_later(200000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+}
+
 /* Its uplink saw it last on the way to b and died with that. When that is known, nothing contradicts a any more. */
 static void
 a_move_is_told_when_who_contradicts_it_stops_answering(void **state)
@@ -1118,6 +1187,9 @@ main(void)
 		CLAIM(a_camera_that_moved_while_its_switch_was_away_is_not_gone_first),
 		CLAIM(a_camera_that_starts_with_its_switch_is_not_gone),
 		CLAIM(a_camera_is_gone_when_its_absence_is_as_old_as_its_switch_remembers),
+		CLAIM(a_camera_is_not_gone_while_a_switch_was_not_read_since), CLAIM(a_camera_is_gone_when_the_last_switch_was_read),
+		CLAIM(a_camera_is_gone_when_the_last_switch_is_given_up),
+		CLAIM(a_switch_that_is_hardly_ever_read_is_not_waited_for_for_ever),
 		CLAIM(a_move_is_told_when_who_contradicts_it_stops_answering),
 		CLAIM(what_an_old_table_still_shows_is_no_move_back),
 		CLAIM(what_shows_at_the_old_place_for_good_has_moved_back),
