@@ -14,7 +14,7 @@ struct finding {
 	struct mono	 held_until;
 	uint32_t	 asks;		/* polls asked for on its way down the tree */
 	struct wall	 seen_at;	/* when the report that showed it had ended */
-	uint32_t	 absent_polls;	/* complete polls of its switch without it */
+	uint32_t	 absent_polls;	/* complete polls of its switch without it; past the second only those since gone_due */
 	struct mono	 gone_due;	/* by then it is absent for the ageing time of its switch */
 	struct wall	 absent_at;	/* when the first poll without it had ended */
 	bool		 absence_owed;	/* that is to be judged again, by then or soon */

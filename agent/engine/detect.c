@@ -670,11 +670,14 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 		return;
 	}
 	absent_set(f, true);
-	if (f->absent_polls++ == 0) {
+	if (f->absent_polls == 0) {
 		f->asks = 0;
 		f->absent_at = sw->last_poll;
 		f->gone_due = mono_add(now.mono, (int64_t)sw->ageing_s * 1000);
 	}
+	/* More of them count only from then on: who contradicts a move is not asked before. */
+	if (f->absent_polls < ABSENT_POLLS || mono_since(f->gone_due, now.mono) >= 0)
+		f->absent_polls++;
 	if (f->absent_polls >= ABSENT_POLLS)
 		absence_judge(e, f, now);
 }
