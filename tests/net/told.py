@@ -221,6 +221,12 @@ class Campus:
             return ()
         return (place, Beyond(place.switch)) if self.switches[place.switch].impaired else (place,)
 
+    def ways_to(self, name):
+        """Every uplink that leads to this switch, the nearest first."""
+        while self.switches[name].parent is not None:
+            yield Beyond(name)
+            name = self.switches[name].parent
+
     def says_where(self, e):
         """The place of a notification; None: it names none, or one that there is not."""
         if e['locationVerdict'] in (ACCESS, SHARED):
@@ -239,7 +245,7 @@ class Campus:
         known = belief is not None and not isinstance(belief, Gone)
         seen_as = self.may_be_seen_as(place)
         if kind == 'deviceDetected' and place is not None and i < len(d.track) - 1:
-            seen_as += (Beyond(place.switch),)		# an uplink may have shown it while its switch was not asked
+            seen_as += tuple(self.ways_to(place.switch))	# an uplink may have shown it while those behind it were not asked
         if where is None or (where not in seen_as and not (kind == 'deviceChanged' and where == belief)):
             return None
         ok = {'deviceDetected': belief is None, 'deviceReturned': isinstance(belief, Gone), 'deviceMoved': known and where != belief,
