@@ -14,8 +14,10 @@ struct finding {
 	struct mono	 held_until;
 	uint32_t	 asks;		/* polls asked for on its way down the tree */
 	struct wall	 seen_at;	/* when the report that showed it had ended */
-	uint32_t	 absent_polls;	/* complete polls of its switch without it */
-	struct mono	 shown;		/* when its place showed it last */
+	uint32_t	 absent_polls;	/* complete polls of its switch without it; past the second only those since gone_due */
+	struct mono	 gone_due;	/* by then it is absent for the ageing time of its switch */
+	struct wall	 absent_at;	/* when the first poll without it had ended */
+	bool		 absence_owed;	/* that is to be judged again, by then or soon */
 	int64_t		 placed_since;	/* of the sighting at the place that was told last; 0: before this run, or none */
 	int64_t		 gone_since;	/* the newest table when it was found to be gone; 0: before this run */
 	bool		 dirty;		/* changed without an event: to be written with the next batch */
@@ -129,6 +131,7 @@ struct engine {
 	struct mono		 started, heartbeat_at, batch_at, prune_at;
 	struct wall		 started_wall;
 	size_t			 sweep_at;	/* before the first sweep: all switches before this one were asked */
+	size_t			 unread_at;	/* in net.switches: the one that a finding waited for last (detect.c) */
 	struct wall		 last_poll;	/* the one that was answered last, of any switch: not the greatest, clocks are set back */
 	enum storage		 storage;
 	struct unsaved		 unsaved;
@@ -167,7 +170,7 @@ int64_t		 detect_tick(struct engine *e, struct moment now);
 /* findings.c */
 struct finding	*finding_of(const struct engine *e, struct mac mac);	/* NULL: none */
 /* A new one, of a MAC that has none. NULL: out of memory. */
-struct finding	*finding_add(struct engine *e, const struct detection *d, struct moment now);
+struct finding	*finding_add(struct engine *e, const struct detection *d);
 /* The finding is what `d` says now, in the list of the switch it is at. */
 void		 finding_take(struct engine *e, struct finding *f, const struct detection *d);
 /* It is on the list of no switch from now on. */

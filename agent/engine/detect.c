@@ -14,6 +14,8 @@
 #define HOLD_MS 15000			/* the longest wait for the switches behind uplinks before a finding is told */
 #define SWEEP_WAIT_MS 30000		/* from then on a single station on its port is told, though some switch was never asked */
 #define HELD_AGAIN_MS 1000
+#define ABSENT_POLLS 2			/* complete ones without it, until it may be gone */
+#define UNREAD_WAIT_MS 900000		/* the longest wait for switches not read since it was absent, before it is told to be gone */
 #define CONTRADICTED_POLLS 4		/* without it where it was, until a move is told whose end switches contradict each other about */
 #define ASK_MAX 16
 #define NOWHERE_MS 30000		/* between two looks at the findings without a place */
@@ -329,7 +331,7 @@ finding_new(struct engine *e, struct detection *d, struct moment now)
 	if (is_brought_up_by_policy(e, d->mac))
 		d->origin = ORIGIN_POLICY;
 	address_known(&e->net, d->mac, &d->ip);
-	if ((f = finding_add(e, d, now)) == NULL)
+	if ((f = finding_add(e, d)) == NULL)
 		return NULL;			/* counted, or out of memory: looked at again when something about it changes */
 	f->held = true;
 	f->stock = e->first_run && !e->swept;
@@ -463,7 +465,6 @@ finding_returned(struct engine *e, struct finding *f, struct detection *d, struc
 	d->gone_at = (struct wall){ 0 };
 	d->last_seen = d->since = d->arrived = now.wall;
 	d->severity = severity_of(e, d);
-	f->shown = now.mono;
 	f->absent_polls = 0;
 	tell(e, f, d, EVENT_DEVICE_RETURNED, now);
 }
@@ -503,7 +504,6 @@ finding_update(struct engine *e, struct finding *f, struct detection *d, struct 
 		place_keep(f, d);
 	} else if (is_placed(&d->location) && is_placed(&f->d.location) && !same_place(e, &f->d.location.place, &d->location.place)) {
 		f->seen_at = now.wall;
-		f->shown = now.mono;
 		f->asks = f->absent_polls = 0;
 		d->presence = presence_at(e, &d->location);
 		d->severity = severity_of(e, d);
@@ -601,27 +601,37 @@ absent_set(struct finding *f, bool absent)
 	f->d.absent = absent;
 }
 
-/* The switch of a finding was read completely. Absent: two such polls without it, and its ageing time past. */
+/* This switch may show it: it was not read since the finding was absent first, and is not given up. */
+static bool
+is_unread(const struct sw *sw, const struct finding *f)
+{
+	return sw->polls > 0 && !sw->lost && sw->read_from.us < f->absent_at.us;
+}
+
+/* Some switch is, looked for from the one that was it last: most that wait do so for the same. */
+static bool
+is_any_unread(struct engine *e, const struct finding *f)
+{
+	for (size_t i = 0; i < e->net.n_switches; i++) {
+		size_t at = (e->unread_at + i) % e->net.n_switches;
+
+		if (is_unread(e->net.switches[at], f)) {
+			e->unread_at = at;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* It was absent in enough polls: is that for long enough by now, and what is to be told of it? */
 static void
-absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment now)
+absence_judge(struct engine *e, struct finding *f, struct moment now)
 {
 	struct detection d = f->d;
 	bool left_behind;
 
-	assert(f->at == sw || f->at == NULL);
-	if (d.presence == PRESENCE_GONE || !d.announced || (f->at == NULL && d.location.place.switch_name[0] != '\0'))
-		return;				/* the last: its switch is not configured, nobody looks there */
-	if (is_shown(e, f, sw)) {
-		absent_set(f, false);
-		f->absent_polls = 0;
-		f->shown = now.mono;
-		f->d.last_seen = now.wall;
-		return;
-	}
-	absent_set(f, true);
-	if (f->absent_polls++ == 0)
-		f->asks = 0;
-	if (f->absent_polls < 2 || mono_since(f->shown, now.mono) < (int64_t)sw->ageing_s * 1000)
+	f->absence_owed = mono_since(f->gone_due, now.mono) < 0;
+	if (f->absence_owed)
 		return;
 	locate(&e->net, d.mac, &d.location);
 	left_behind = is_left_behind(e, f, &d.location);
@@ -629,8 +639,11 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 		ask_again(e, f);		/* some of them may have been read before it moved */
 		return;
 	}
-	f->seen_at = now.wall;
 	if (d.location.reason == REASON_NOT_SEEN || locate_is_echo(&e->net, d.mac)) {
+		f->absence_owed = mono_since(f->gone_due, now.mono) < UNREAD_WAIT_MS && is_any_unread(e, f);
+		if (f->absence_owed)
+			return;
+		f->seen_at = now.wall;
 		place_keep(f, &d);
 		d.presence = PRESENCE_GONE;
 		d.gone_at = now.wall;
@@ -640,12 +653,53 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 	} else if (!is_placed(&d.location) || (left_behind && !is_old(e, &d.location))) {
 		/* Alive somewhere that we cannot see into: what is not known must not be said. Or it is back where it still shows after
 		 * that was read again. */
+		f->seen_at = now.wall;
 		f->absent_polls = f->asks = 0;
-		f->shown = is_placed(&d.location) ? now.mono : f->shown;
 		site_set(e, &d);
 		d.severity = severity_of(e, &d);
 		tell(e, f, &d, EVENT_DEVICE_MOVED, now);
 	}
+}
+
+/* The switch of a finding was read completely. Absent: two such polls without it, and its ageing time past since the first of them.
+ * How long nobody had looked before says nothing: it may have been there until then, and a switch that comes back knows nobody yet. */
+static void
+absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment now)
+{
+	assert(f->at == sw || f->at == NULL);
+	if (f->d.presence == PRESENCE_GONE || !f->d.announced || (f->at == NULL && f->d.location.place.switch_name[0] != '\0'))
+		return;				/* the last: its switch is not configured, nobody looks there */
+	if (is_shown(e, f, sw)) {
+		absent_set(f, false);
+		f->absent_polls = 0;
+		f->d.last_seen = now.wall;
+		return;
+	}
+	absent_set(f, true);
+	if (f->absent_polls == 0) {
+		f->asks = 0;
+		f->absent_at = sw->last_poll;
+		f->gone_due = mono_add(now.mono, (int64_t)sw->ageing_s * 1000);
+	}
+	/* More of them count only from then on: who contradicts a move is not asked before. */
+	if (f->absent_polls < ABSENT_POLLS || mono_since(f->gone_due, now.mono) >= 0)
+		f->absent_polls++;
+	if (f->absent_polls >= ABSENT_POLLS)
+		absence_judge(e, f, now);
+}
+
+/* Milliseconds until its absence is judged again. */
+static int64_t
+absence_tick(struct engine *e, struct finding *f, struct moment now)
+{
+	int64_t ms = mono_since(now.mono, f->gone_due);
+
+	if (ms > 0)
+		return ms;
+	f->absence_owed = false;
+	if (f->absent_polls >= ABSENT_POLLS && f->d.presence != PRESENCE_GONE)
+		absence_judge(e, f, now);
+	return HELD_AGAIN_MS;
 }
 
 /* The switches with their date, and what hangs there; the caller ends the change. Fills in the id that each finding has then. */
@@ -874,6 +928,8 @@ detect_tick(struct engine *e, struct moment now)
 		if (f->move_owed && mono_since(f->moves_from, now.mono) > MOVES_MS &&
 		    (!f->held || mono_since(f->held_until, now.mono) >= 0))
 			move_tell(e, f, now);
+		if (f->absence_owed && (ms = absence_tick(e, f, now)) < next)
+			next = ms;
 		if (!f->held)
 			continue;
 		if ((ms = mono_since(now.mono, f->held_until)) <= 0) {

@@ -61,7 +61,7 @@ detection_loaded(void *arg, const struct detection *d)
 
 	if (finding_of(e, d->mac) != NULL)
 		return 0;
-	if ((f = finding_add(e, d, e->loading)) == NULL)
+	if ((f = finding_add(e, d)) == NULL)
 		return -ENOMEM;
 	f->held = !d->announced;
 	f->made = 0;

@@ -81,7 +81,7 @@ is_room(struct engine *e, const struct detection *d)
 }
 
 struct finding *
-finding_add(struct engine *e, const struct detection *d, struct moment now)
+finding_add(struct engine *e, const struct detection *d)
 {
 	struct finding *f;
 
@@ -95,7 +95,6 @@ finding_add(struct engine *e, const struct detection *d, struct moment now)
 		free(f);
 		return NULL;
 	}
-	f->shown = now.mono;
 	f->made = ++e->order;
 	f->d = *d;
 	link_to(e, f, switch_of(e, d));

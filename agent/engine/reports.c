@@ -228,6 +228,13 @@ sweep_judge(struct engine *e, struct moment now)
 	    e->n_findings);
 }
 
+/* It says what stations there are: to the end of its table, or once more not to the end of it. More cannot be had. */
+static bool
+is_read(const struct sw *sw, const struct msg_report *r)
+{
+	return r->rows != REPORT_NONE && ((r->complete & ROW_BIT(ROW_FDB)) != 0 || (sw->complete & ROW_BIT(ROW_FDB)) == 0);
+}
+
 void
 engine_report_end(struct engine *e, uint64_t key, struct moment now)
 {
@@ -270,6 +277,8 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 	if (answered) {
 		sw->polls++;
 		sw->complete_polls += complete;
+		if (is_read(sw, r))
+			sw->read_from = r->started;
 		sw->complete = r->complete;
 		sw->last_poll = e->last_poll = r->finished;
 		if (complete)

@@ -17,6 +17,7 @@ ABOUT_DEVICES = ('deviceDetected', 'deviceMoved', 'deviceGone', 'deviceReturned'
 NEVER = ('macFlood', 'conflictDetected', 'deviceHandled', 'agentTrouble', 'agentRecovered', 'summary')
 FIRST_IF, AGGREGATE = 10100, 300
 SHORT_S = 1.0		# an absence that is shorter is a flap, and told to nobody (D9)
+HOLD_S = 15.0 + 5		# for so long the first word of what only uplinks showed is waited with, and until it arrives
 
 At = collections.namedtuple('At', 'switch port')		# on this port
 Beyond = collections.namedtuple('Beyond', 'switch')		# somewhere behind the port that leads to this switch
@@ -177,9 +178,15 @@ class Campus:
             if place is not None and self.switches[place.switch].dead:
                 d.locked = place.switch
 
+    def may_be_held(self, d):
+        """It came and went untold, so lately that a switch on the way may have shown it and the daemon still looks for its place."""
+        return d.place() is None and len(d.track) > 1 and {b for _, b in d.told} == {None} and self.clock() - d.track[-1][0] < HOLD_S
+
     def quiet(self):
         """All was told: from here on."""
         for d in self.devices.values():
+            if self.may_be_held(d):
+                continue
             d.told = {(0, b) for _, b in self.final(d)}
             d.track = [d.track[-1]]
         for s in self.switches.values():
@@ -214,6 +221,12 @@ class Campus:
             return ()
         return (place, Beyond(place.switch)) if self.switches[place.switch].impaired else (place,)
 
+    def ways_to(self, name):
+        """Every uplink that leads to this switch, the nearest first."""
+        while self.switches[name].parent is not None:
+            yield Beyond(name)
+            name = self.switches[name].parent
+
     def says_where(self, e):
         """The place of a notification; None: it names none, or one that there is not."""
         if e['locationVerdict'] in (ACCESS, SHARED):
@@ -232,7 +245,7 @@ class Campus:
         known = belief is not None and not isinstance(belief, Gone)
         seen_as = self.may_be_seen_as(place)
         if kind == 'deviceDetected' and place is not None and i < len(d.track) - 1:
-            seen_as += (Beyond(place.switch),)		# an uplink may have shown it while its switch was not asked
+            seen_as += tuple(self.ways_to(place.switch))	# an uplink may have shown it while those behind it were not asked
         if where is None or (where not in seen_as and not (kind == 'deviceChanged' and where == belief)):
             return None
         ok = {'deviceDetected': belief is None, 'deviceReturned': isinstance(belief, Gone), 'deviceMoved': known and where != belief,

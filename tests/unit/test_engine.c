@@ -794,7 +794,7 @@ what_was_behind_a_dead_switch_is_gone_from_where_it_was(void **state)
 	lab_poll(CORE);
 	lab_poll(A);
 	lab.fdb[A][0] = (struct seen){ 0 };
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		lab_later(200000);
 		lab_poll(CORE);
 		lab_poll(A);
@@ -901,6 +901,138 @@ q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back(void **state
 	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
 }
 
+/* a did not answer for longer than its ageing time. It does again, is asked twice at once, and does not show its camera (yet). */
+static void
+a_is_back_without_its_camera(void)
+{
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	for (uint32_t missed = 1; missed <= 3; missed++) {
+		lab_later(200000);
+		lab_report(A, SWITCH_UNREACHABLE, missed);
+	}
+	lab_later(200000);
+	lab_unplug(0);
+	lab_poll(A);
+	lab_poll(A);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
+static void
+a_camera_that_moved_while_its_switch_was_away_is_not_gone_first(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	a_is_back_without_its_camera();
+	lab_plug(0, CAMERA, B, 7);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "b");
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
+static void
+a_camera_that_starts_with_its_switch_is_not_gone(void **state)
+{
+	(void)state;
+	a_is_back_without_its_camera();
+	lab_later(60000);
+	lab_sweep();
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_later(400000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	assert_int_equal(lab_told(EVENT_DEVICE_RETURNED, "noc", NULL), 0);
+}
+
+static void
+a_camera_is_gone_when_its_absence_is_as_old_as_its_switch_remembers(void **state)
+{
+	(void)state;
+	a_is_back_without_its_camera();
+	lab_sweep();
+	lab_later(299000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+	lab_sweep();
+	lab_later(400000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+}
+
+/* It is gone from a for longer than its ageing time, and b, which may show it, was not read since. The core remembers it there. */
+static void
+absent_while_b_is_not_read(void)
+{
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	lab.fdb[A][0] = (struct seen){ 0 };
+	lab_poll(A);
+	lab_poll(CORE);
+	lab_later(400000);
+	lab_poll(A);
+	lab_poll(CORE);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
+static void
+a_camera_is_not_gone_while_a_switch_was_not_read_since(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	absent_while_b_is_not_read();
+	lab_plug(0, CAMERA, B, 7);
+	lab_poll(B);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "b");
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
+static void
+a_camera_is_gone_when_the_last_switch_was_read(void **state)
+{
+	(void)state;
+	absent_while_b_is_not_read();
+	lab.half_read[B] = true;		/* it may be among what was not read */
+	lab_poll(B);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab_poll(B);				/* it never says more */
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+}
+
+static void
+a_camera_is_gone_when_the_last_switch_is_given_up(void **state)
+{
+	(void)state;
+	absent_while_b_is_not_read();
+	for (uint32_t missed = 1; missed <= 3; missed++) {
+		assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+		lab_report(B, SWITCH_UNREACHABLE, missed);
+	}
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+}
+
+static void
+a_switch_that_is_hardly_ever_read_is_not_waited_for_for_ever(void **state)
+{
+	(void)state;
+	absent_while_b_is_not_read();
+	lab_later(700000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab_later(200000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+}
+
 /* Its uplink saw it last on the way to b and died with that. When that is known, nothing contradicts a any more. */
 static void
 a_move_is_told_when_who_contradicts_it_stops_answering(void **state)
@@ -975,7 +1107,7 @@ what_shows_at_the_old_place_for_good_has_moved_back(void **state)
 
 /* It is gone from b for longer than its ageing time, and a shows it; the core has not been read since and has it on the way to b. */
 static void
-contradicted_after_a_move(void)
+contradicted_after_a_move(int polls)
 {
 	lab.apart = true;
 	lab.fdb[B][0] = (struct seen){ CAMERA, 6, 20 };
@@ -984,10 +1116,12 @@ contradicted_after_a_move(void)
 	lab_sweep();
 	lab.fdb[B][0] = (struct seen){ 0 };
 	lab.fdb[A][0] = (struct seen){ CAMERA, 5, 20 };
-	lab_later(400000);
 	lab_poll(A);
-	lab_poll(B);
+	for (int i = 0; i < polls; i++)
+		lab_poll(B);
+	lab_later(299000);
 	assert_int_equal(lab.polls_asked[CORE], 0);
+	lab_later(1000);
 	lab_poll(B);
 	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
 	assert_int_equal(lab.polls_asked[CORE], 1);
@@ -999,7 +1133,7 @@ a_move_is_told_when_who_contradicts_it_was_asked(void **state)
 	struct event ev;
 
 	(void)state;
-	contradicted_after_a_move();
+	contradicted_after_a_move(1);
 	lab.fdb[CORE][0] = (struct seen){ 0 };
 	lab_poll(CORE);
 	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
@@ -1008,12 +1142,25 @@ a_move_is_told_when_who_contradicts_it_was_asked(void **state)
 }
 
 static void
+who_contradicts_a_move_is_asked_however_often_it_was_absent_before(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	contradicted_after_a_move(6);
+	lab.fdb[CORE][0] = (struct seen){ 0 };
+	lab_poll(CORE);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "a");
+}
+
+static void
 a_move_that_stays_contradicted_is_told_without_a_place(void **state)
 {
 	struct event ev;
 
 	(void)state;
-	contradicted_after_a_move();
+	contradicted_after_a_move(1);
 	lab_poll(CORE);
 	lab_poll(B);
 	lab_poll(B);
@@ -1052,11 +1199,18 @@ main(void)
 		CLAIM(a_new_camera_on_two_ports_is_told_when_it_is_on_one),
 		CLAIM(a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for),
 		CLAIM(q2_a_crash_behind_a_move_does_not_take_the_old_port_for_a_move_back),
+		CLAIM(a_camera_that_moved_while_its_switch_was_away_is_not_gone_first),
+		CLAIM(a_camera_that_starts_with_its_switch_is_not_gone),
+		CLAIM(a_camera_is_gone_when_its_absence_is_as_old_as_its_switch_remembers),
+		CLAIM(a_camera_is_not_gone_while_a_switch_was_not_read_since), CLAIM(a_camera_is_gone_when_the_last_switch_was_read),
+		CLAIM(a_camera_is_gone_when_the_last_switch_is_given_up),
+		CLAIM(a_switch_that_is_hardly_ever_read_is_not_waited_for_for_ever),
 		CLAIM(a_move_is_told_when_who_contradicts_it_stops_answering),
 		CLAIM(what_an_old_table_still_shows_is_no_move_back),
 		CLAIM(what_shows_at_the_old_place_for_good_has_moved_back),
 		CLAIM(a_move_is_told_when_who_contradicts_it_was_asked),
 		CLAIM(a_move_that_stays_contradicted_is_told_without_a_place),
+		CLAIM(who_contradicts_a_move_is_asked_however_often_it_was_absent_before),
 		CLAIM(q5_how_old_the_state_is_shows_over_a_restart_and_a_clock_set_back),
 		CLAIM(a_lag_that_comes_later_is_one_uplink_and_no_news_of_the_devices_behind_it), CLAIM(d10_a_lag_gives_a_forger_no_way),
 	};
