@@ -262,8 +262,9 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 	e->counters[CNT_REPORTS]++;
 	if (sw->state != r->state) {
 		sw->state_dirty = true;
-		log_info("%s: %s -> %s%s%s", sw->name, switch_state_word(sw->state), switch_state_word(r->state),
-		    r->error[0] != '\0' ? ": " : "", r->error);
+		if (sw->state != SWITCH_NEVER || r->state != SWITCH_OK)	/* that is told of all together */
+			log_info("%s: %s -> %s%s%s", sw->name, switch_state_word(sw->state), switch_state_word(r->state),
+			    r->error[0] != '\0' ? ": " : "", r->error);
 	}
 	started = r->started;
 	sw->missed = r->missed;

@@ -367,6 +367,16 @@ worth(const struct row_fdb *f)
 	return (placed(f) ? 4u : 0u) + (f->table != TABLE_DOT1D ? 2u : f->vlan != 0 ? 1u : 0u);
 }
 
+/* Mostly: one table, and it says of each entry where it is. */
+static bool
+all_alike(const struct tables *t)
+{
+	for (size_t i = 1; i < t->n_fdb; i++)
+		if (worth(&t->fdb[i]) != worth(&t->fdb[0]))
+			return false;
+	return true;
+}
+
 /* Of each MAC the rows of the best worth stay: further ones say the same with less. */
 static void
 drop_repeats(struct tables *t)
@@ -374,7 +384,7 @@ drop_repeats(struct tables *t)
 	size_t n = t->n_fdb, out = 0;
 	uint64_t *keys;
 
-	if (n == 0)
+	if (all_alike(t))
 		return;
 	if ((keys = calloc(n, sizeof *keys)) == NULL) {
 		t->no_memory = true;

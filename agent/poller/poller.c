@@ -17,7 +17,7 @@
 #include "poller/report.h"
 #include "proc/child.h"
 
-enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000, RUSH = 64 };
+enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000, RUSH = 64, TIDY_MS = 5000 };
 
 enum lane { LANE_LIVE, LANE_NEW, LANE_SILENT, LANE_N };
 /* The slots of each lane, and how many polls start at once: neither the switches nor we get all of them. A poll of a live switch
@@ -53,8 +53,8 @@ static struct poller {
 	uint64_t		 dropped;
 	unsigned		 n_running;
 	bool			 unreported, configured, starting;
-	bool			 rush;		/* so many ran at once that the heap has become large */
 	struct mono		 counters_at, said_at;
+	struct mono		 rush_at;	/* so many ran at once that the heap has become large; 0: not since it was tidied */
 	struct snmp_counters	 told;
 } poller;
 
@@ -129,7 +129,8 @@ sw_run(struct sw *w)
 	sw_leave(w);
 	w->place = SW_RUNS;
 	TAILQ_INSERT_TAIL(&poller.running, w, line);
-	poller.rush |= ++poller.n_running > RUSH;
+	if (++poller.n_running > RUSH)
+		poller.rush_at = mono_now();
 }
 
 /* ---- what the engine is told */
@@ -390,9 +391,9 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	if (event_add(poller.tick, &tv) < 0)
 		fatal("out of memory");		/* nothing would ever be polled again */
 	tell_counters(mono_now());
-	if (poller.rush && poller.n_running == 0) {
+	if (poller.rush_at.ms != 0 && mono_since(poller.rush_at, mono_now()) > TIDY_MS) {
 		snmp_tidy();
-		poller.rush = false;
+		poller.rush_at.ms = 0;
 	}
 	if (poller.engine == NULL || chan_busy(poller.engine))
 		return;
