@@ -1,5 +1,4 @@
-/* agent/poller/snmp.h: SNMP questions to many switches over one socket per address family; Net-SNMP and its descriptors are
- * known only behind this header (snmp_ev.c). GET, GETNEXT and GETBULK; there is no SET (threat-model.md P9). */
+/* agent/poller/snmp.h: SNMP questions to many switches over one socket per address family. GET, GETNEXT and GETBULK; there is no SET (threat-model.md P9). */
 #ifndef CAMTRAPD_SNMP_H
 #define CAMTRAPD_SNMP_H
 #include <event2/event.h>
@@ -19,7 +18,7 @@ struct snmp_counters {
 	uint64_t	resent;		/* of the requests: once more after a time-out */
 	uint64_t	unsent;		/* of the requests: the system did not take them; waited for like lost ones */
 	uint64_t	strays;		/* from nobody who was asked, or too late */
-	uint64_t	mismatched;	/* from the peer asked, but another version, community, PDU type or (v3) refused by the library */
+	uint64_t	mismatched;	/* from the peer asked, but another version, community or PDU type; v3: or not authentic */
 	uint64_t	malformed;	/* not SNMP, or objects that cannot be */
 };
 
@@ -42,8 +41,8 @@ void		 snmp_free(struct snmp *s);	/* after its peers */
 const struct snmp_counters *snmp_counters(const struct snmp *s);
 
 /* Borrows `cred` for the peer's life. Replies count only from `to` and `reply_from` (threat-model.md P3). NULL: out of memory, an
- * address that cannot be asked, or a credential the library refuses: text in *why, static; NULL: out of memory. v3 keys (Ku) are
- * cached per credential. */
+ * address that cannot be asked, or a credential that is refused: text in *why, static; NULL: out of memory. v3: passwords are made
+ * keys once per process. */
 struct snmp_peer *snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_from, size_t n_reply_from,
 		    const struct conf_credential *cred, const char **why);
 void		 snmp_peer_max_in_flight(struct snmp_peer *p, unsigned n);	/* default 1; more questions wait in order */
@@ -62,7 +61,7 @@ enum snmp_result {
 	SNMP_TOO_MANY,			/* walks: the row limit */
 	SNMP_LATE,			/* the time of the budget is over */
 	SNMP_SPENT,			/* the requests of the budget are used up */
-	SNMP_UNSENT,			/* trouble of ours: out of memory, or the library cannot encode it */
+	SNMP_UNSENT,			/* trouble of ours: out of memory, or it cannot be written */
 };
 /* For people; static. */
 const char	*snmp_result_text(enum snmp_result r);

@@ -1,17 +1,9 @@
 /* agent/poller/snmp_ev.c: SNMP on libevent: one socket per address family, replies sorted by where they come from, adaptive
- * time-outs. Nothing here blocks. v1 and v2c are written and read by snmp_message.c; a v3 peer has a session of Net-SNMP on a
- * transport of our own, whose callbacks only take notes: what follows from them happens in finish_cb(), outside of the library. */
-#include <net-snmp/net-snmp-config.h>
-#include <net-snmp/net-snmp-includes.h>
-#include <net-snmp/library/large_fd_set.h>
-#include <net-snmp/library/snmpUDPDomain.h>
-#include <net-snmp/library/snmpUDPIPv6Domain.h>
-
+ * time-outs. Nothing here blocks. Messages are written and read by snmp_message.c, and of v3 by snmp_usm.c. */
 #include "poller/snmp.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <errno.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -41,7 +33,6 @@
 #define PAUSE_WORTH 8			/* answers */
 #define HASTE 32			/* reads without a pause after one that was not worth it */
 #define HEAP_KEPT (8 << 20)		/* what is free at its end is given back from this on */
-#define LIBRARY_LATE_MS 1000		/* past its time-out the library is not asked any more */
 
 struct rtt { bool known; double srtt, rttvar; };
 
@@ -66,8 +57,7 @@ struct snmp_peer {
 	struct ip_port			 to;
 	struct sockaddr_storage		 to_sa;		/* the same */
 	socklen_t			 to_len;
-	void				*session;	/* v3; NULL: v1 or v2c */
-	struct snmp_usm			 usm;
+	struct snmp_engine		*engine;	/* v3; NULL: v1 or v2c */
 	struct from			*from;
 	size_t				 n_from;
 	struct ask			*asks;	/* in order of asking: those in flight first */
@@ -75,7 +65,6 @@ struct snmp_peer {
 	struct snmp_budget		*budget;	/* NULL: none */
 	struct rtt			 rtt[2];	/* GET and GETNEXT; GETBULK */
 	struct peer_habits		 habits;
-	bool				 closing;
 };
 
 struct snmp {
@@ -84,9 +73,8 @@ struct snmp {
 	struct event		*readable[2], *finish, *flush;
 	struct ask		*ready, **ready_tail;
 	struct from		*buckets[BUCKETS];
-	struct snmp_keys	*keys;
+	struct snmp_usm		*usm;
 	struct snmp_counters	 counters;
-	netsnmp_large_fd_set	 fds;
 	uint8_t			*rx;
 	struct out		*out;		/* OUT_MAX */
 	size_t			 n_out;
@@ -102,25 +90,7 @@ struct snmp {
 	struct iovec		 in_vec[BATCH];
 };
 
-static struct { const uint8_t *p; size_t n; } current;	/* the datagram t_recv() hands over */
-static uintptr_t serials;
 static uint32_t ids;			/* of requests: begun anywhere, so that nobody off the path can tell the next */
-static struct snmp_peer *at_work;	/* whose session the library works on */
-static bool resent_by_library;		/* v3: it has answered a notInTimeWindows by asking again */
-
-/* ---- the transport */
-
-static int
-t_recv(netsnmp_transport *t, void *out, int size, void **opaque, int *opaque_len)
-{
-	(void)t;
-	*opaque = NULL;
-	*opaque_len = 0;
-	if (size < 0 || current.n > (size_t)size)
-		return -1;
-	memcpy(out, current.p, current.n);
-	return (int)current.n;
-}
 
 /* ---- datagrams out: gathered, and given to the system together */
 
@@ -203,46 +173,6 @@ out_leave(const struct snmp_peer *p)
 		}
 }
 
-static int
-t_send(netsnmp_transport *t, const void *p, int n, void **opaque, int *opaque_len)
-{
-	struct out *o;
-
-	(void)t, (void)opaque, (void)opaque_len;
-	assert(at_work != NULL);
-	if (n < 0 || (size_t)n > OUT_OCTETS)
-		return -1;
-	o = out_next(at_work);
-	memcpy(o->octets, p, (size_t)n);
-	out_put(at_work->s, o, o->octets, (size_t)n);
-	return n;
-}
-
-static int
-t_close(netsnmp_transport *t)
-{
-	t->sock = -1;			/* the descriptor is shared */
-	return 0;
-}
-
-/* ---- into the library and out of it */
-
-static void
-library_enter(struct snmp_peer *p)
-{
-	assert(at_work == NULL && p->session != NULL);	/* never two peers at once */
-	at_work = p;
-	snmp_usm_use(&p->usm);
-}
-
-static void
-library_leave(struct snmp_peer *p)
-{
-	assert(at_work == p);
-	at_work = NULL;
-	snmp_usm_park(&p->usm);
-}
-
 /* ---- sending */
 
 static void
@@ -251,7 +181,7 @@ ask_ready(struct ask *a, enum ask_outcome outcome)
 	struct snmp *s = a->peer->s;
 
 	assert(a->flying && outcome != ASK_OPEN);
-	a->serial = 0;
+	a->waiting = false;
 	a->outcome = outcome;
 	if (a->ready)
 		return;
@@ -275,53 +205,6 @@ next_id(void)
 {
 	ids = ids % INT32_MAX + 1;
 	return (int32_t)ids;
-}
-
-/* From inside the library: notes only. A Report comes twice, the second time with its PDU. */
-static int
-answer_cb(int op, netsnmp_session *ss, int reqid, netsnmp_pdu *pdu, void *magic)
-{
-	struct snmp_peer *p = ss->callback_magic;
-	struct ask *a;
-
-	(void)reqid;
-	if (p == NULL || p->closing)
-		return 1;
-	for (a = p->asks; a != NULL && (a->serial == 0 || a->serial != (uintptr_t)magic); a = a->next)
-		;
-	if (op == NETSNMP_CALLBACK_OP_RESEND) {
-		resent_by_library = true;
-		count_request(p);
-		return 0;
-	}
-	if (a == NULL)
-		return 1;
-	if (op == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE && pdu != NULL) {
-		a->report = pdu->command == SNMP_MSG_REPORT;
-		if (a->report && pdu->variables != NULL && pdu->variables->name_length >= 10)
-			a->report_engine = pdu->variables->name[9] == 4 || pdu->variables->name[9] == 2;
-		if (!a->report) {
-			snmp_free_varbind(a->vars);
-			a->vars = pdu->variables;
-			pdu->variables = NULL;
-			a->errstat = pdu->errstat;
-			a->errindex = pdu->errindex;
-		}
-		a->outcome = a->report ? ASK_REFUSED : ASK_ANSWERED;
-	} else if (op == NETSNMP_CALLBACK_OP_SEC_ERROR)
-		a->outcome = ASK_REFUSED;
-	else if (op == NETSNMP_CALLBACK_OP_TIMED_OUT)
-		a->outcome = ASK_LOST;
-	else
-		a->outcome = ASK_UNSENT;
-	return 1;
-}
-
-static int
-unasked_cb(int op, netsnmp_session *ss, int reqid, netsnmp_pdu *pdu, void *magic)
-{
-	(void)op, (void)ss, (void)reqid, (void)pdu, (void)magic;
-	return 1;
 }
 
 static long
@@ -367,25 +250,6 @@ arm(struct ask *a, long ms)
 	return a->armed;
 }
 
-/* v3. The library tests "strictly later" in its own time: a second look a little after, when it does not agree yet. */
-static void
-library_timeout(struct ask *a)
-{
-	struct snmp_peer *p = a->peer;
-
-	a->outcome = ASK_OPEN;
-	library_enter(p);
-	snmp_sess_timeout(p->session);
-	library_leave(p);
-	/* Another one of the same peer may have run out as well. */
-	for (struct ask *b = p->asks; b != NULL; b = b->next)
-		if (b->flying && !b->ready && b->serial != 0 && b->outcome != ASK_OPEN)
-			ask_ready(b, b->outcome);
-	/* No question may hang: neither by a library that has forgotten it nor by a timer that cannot be set. */
-	if (!a->ready && (mono_since(a->given_up, mono_now()) > LIBRARY_LATE_MS || !arm(a, 5)))
-		ask_ready(a, ASK_LOST);
-}
-
 static void
 timer_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -394,69 +258,29 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	a->armed = false;
-	if (a->serial == 0)
-		return;				/* nothing is waited for */
+	if (!a->waiting)
+		return;
 	if (left > 0 && arm(a, (long)left + 1))
 		return;				/* it was set for an earlier datagram */
-	if (a->peer->session == NULL)
-		ask_ready(a, ASK_LOST);
-	else
-		library_timeout(a);
+	ask_ready(a, ASK_LOST);
 }
 
-/* v3 */
-static netsnmp_pdu *
-pdu_of(struct ask *a)
-{
-	static const int command[] = { SNMP_MSG_GET, SNMP_MSG_GETNEXT, SNMP_MSG_GETBULK };
-	netsnmp_pdu *pdu = snmp_pdu_create((int)command[a->probing ? ASK_GET : a->command]);
-
-	if (pdu == NULL)
-		return NULL;
-	if (a->probing) {		/* RFC 3414 section 4: no user, no objects; the answer is a Report with the engine */
-		pdu->version = SNMP_VERSION_3;
-		pdu->securityModel = SNMP_SEC_MODEL_USM;
-		pdu->securityLevel = SNMP_SEC_LEVEL_NOAUTH;
-		pdu->securityNameLen = 0;
-		if ((pdu->securityName = strdup("")) == NULL)
-			goto no_memory;
-		return pdu;
-	}
-	if (a->command == ASK_BULK) {
-		pdu->non_repeaters = 0;
-		pdu->max_repetitions = a->repetitions > 0 ? a->repetitions : 1;
-	}
-	for (size_t i = 0; i < a->n; i++) {
-		oid name[OID_MAX];
-
-		for (size_t k = 0; k < a->oids[i].n; k++)
-			name[k] = a->oids[i].v[k];
-		if (snmp_add_null_var(pdu, name, a->oids[i].n) == NULL)
-			goto no_memory;
-	}
-	if (a->context != NULL) {
-		if ((pdu->contextName = strdup(a->context)) == NULL)
-			goto no_memory;
-		pdu->contextNameLen = strlen(a->context);
-	}
-	return pdu;
-no_memory:
-	snmp_free_pdu(pdu);
-	return NULL;
-}
-
-/* v1 and v2c. false: it cannot be written. */
+/* false: it cannot be written. */
 static bool
 message_send(struct ask *a)
 {
 	static const uint8_t pdu[] = { PDU_GET, PDU_GETNEXT, PDU_GETBULK };
+	static const long version[] = { [SNMP_V1] = MESSAGE_V1, [SNMP_V2C] = MESSAGE_V2C, [SNMP_V3] = MESSAGE_V3 };
 	const struct conf_credential *cred = a->peer->cred;
+	struct snmp_engine *engine = a->peer->engine;
 	struct out *o = out_next(a->peer);
-	struct message_question q = { .version = cred->version == SNMP_V1 ? MESSAGE_V1 : MESSAGE_V2C,
+	struct message_question q = { .version = version[cred->version],
 		.community = a->community != NULL ? a->community : cred->community, .pdu = pdu[a->command], .id = next_id(),
 		.repetitions = (int32_t)(a->repetitions > 0 ? a->repetitions : 1), .oids = a->oids, .n = a->n };
-	uint8_t *p = message_write(&q, o->octets, OUT_OCTETS);
+	uint8_t *p;
 
+	a->probing = engine != NULL && !snmp_engine_is_known(engine);
+	p = engine != NULL ? snmp_engine_write(engine, &q, a->context, a->sent, o->octets, OUT_OCTETS) : message_write(&q, o->octets, OUT_OCTETS);
 	if (p == NULL)
 		return false;
 	a->reqid = q.id;
@@ -464,29 +288,7 @@ message_send(struct ask *a)
 	return true;
 }
 
-static bool
-library_send(struct ask *a, long ms)
-{
-	struct snmp_peer *p = a->peer;
-	netsnmp_session *ss = snmp_sess_session(p->session);
-	netsnmp_pdu *pdu;
-	int id;
-
-	a->probing = !snmp_usm_has_engine(&p->usm);
-	if ((!a->probing && !snmp_usm_user(&p->usm)) || (pdu = pdu_of(a)) == NULL)
-		return false;
-	ss->timeout = ms * 1000;
-	ss->retries = 0;
-	ss->flags |= SNMP_FLAGS_DONT_PROBE;	/* or it asks for the engine by itself, and waits */
-	library_enter(p);
-	id = snmp_sess_async_send(p->session, pdu, answer_cb, (void *)serials);
-	library_leave(p);
-	if (id == 0)
-		snmp_free_pdu(pdu);
-	return id != 0;
-}
-
-/* One datagram. ASK_OPEN: it is on its way; else why there is none: the budget, or (ASK_UNSENT) the library or our memory. */
+/* One datagram. ASK_OPEN: it is on its way; else why there is none: the budget, or (ASK_UNSENT) our memory. */
 static enum ask_outcome
 ask_send(struct ask *a)
 {
@@ -504,20 +306,16 @@ ask_send(struct ask *a)
 			return ASK_SPENT;
 	}
 	a->outcome = ASK_OPEN;
-	a->report = a->report_engine = false;
-	a->errstat = a->errindex = 0;
 	ms = rto_ms(a);
 	ms = left < ms ? (long)left : ms;	/* a try at the end of the time allowed is a short one */
-	a->serial = 0;				/* a callback from inside the call is a failure that the return value tells, too */
-	if (++serials == 0)
-		serials = 1;
-	if (p->session != NULL ? !library_send(a, ms) : !message_send(a))
+	a->waiting = false;
+	if (!message_send(a))
 		return ASK_UNSENT;
 	count_request(p);
 	a->given_up = mono_add(a->sent, ms);
 	if (!arm(a, ms + 1))
-		return ASK_UNSENT;	/* with serial 0: whatever comes is not taken for an answer */
-	a->serial = serials;
+		return ASK_UNSENT;	/* and not waiting: whatever comes is not taken for an answer */
+	a->waiting = true;
 	return ASK_OPEN;
 }
 
@@ -542,14 +340,26 @@ peer_pump(struct snmp_peer *p)
 		}
 }
 
-/* ---- what follows from an answer, outside of the library */
+/* ---- what follows from an answer */
 
-static void
-vars_free(struct ask *a)
+/* A Report, of a question that may get its answer when asked once more. true: it was. */
+static bool
+asked_once_more(struct ask *a)
 {
-	snmp_free_varbind(a->vars);
-	a->vars = NULL;
-	a->varbinds = a->varbinds_end = NULL;
+	bool late = a->report == USM_NOT_IN_TIME_WINDOWS;
+
+	if (late && a->report_authentic && !a->resynced) {
+		a->resynced = true;	/* the engine's clock is known now (RFC 3414 section 4) */
+		ask_go(a);
+		return true;
+	}
+	if ((late || a->report == USM_UNKNOWN_ENGINE_IDS) && !a->reprobed) {
+		a->reprobed = true;	/* another engine, or one whose clock cannot be agreed on */
+		snmp_engine_forget(a->peer->engine);
+		ask_go(a);
+		return true;
+	}
+	return false;
 }
 
 static void
@@ -562,9 +372,9 @@ ask_judge(struct ask *a)
 		if (p->budget != NULL)
 			p->budget->timeouts++;
 		if (++a->timeouts < p->tries) {
-			if (a->timeouts == TRIES - 1 && p->cred->version == SNMP_V3 && !a->probing && !a->reprobed) {
+			if (a->timeouts == TRIES - 1 && p->engine != NULL && !a->probing && !a->reprobed) {
 				a->reprobed = true;	/* a replaced switch does not understand the old engine ID */
-				snmp_usm_forget(&p->usm);
+				snmp_engine_forget(p->engine);
 			} else if (a->lost_one != NULL && !a->probing)
 				a->lost_one(a);
 			p->s->counters.resent++;
@@ -574,10 +384,11 @@ ask_judge(struct ask *a)
 		a->answered(a);
 		return;
 	}
-	if (a->probing && (a->outcome == ASK_REFUSED || a->outcome == ASK_ANSWERED)) {
+	if (a->outcome == ASK_REFUSED || a->outcome == ASK_ANSWERED)
 		p->s->counters.replies++;
+	if (a->probing && a->outcome == ASK_REFUSED) {
 		rtt_sample(a);
-		if (snmp_usm_has_engine(&p->usm)) {
+		if (snmp_engine_is_known(p->engine)) {
 			if (a->reprobed && a->timeouts > 0)
 				a->timeouts = 1;
 			else
@@ -585,19 +396,13 @@ ask_judge(struct ask *a)
 			ask_go(a);
 			return;
 		}
-		a->outcome = ASK_REFUSED;
 	} else if (a->outcome == ASK_REFUSED) {
-		p->s->counters.replies++;
-		if (a->report_engine && !a->reprobed) {	/* unknownEngineIDs, or a time window that cannot be agreed on */
-			a->reprobed = true;
-			snmp_usm_forget(&p->usm);
-			ask_go(a);
+		if (asked_once_more(a))
 			return;
-		}
 	} else if (a->outcome == ASK_ANSWERED) {
-		p->s->counters.replies++;
 		rtt_sample(a);
 		a->timeouts = 0;
+		a->resynced = false;
 	}
 	a->answered(a);
 }
@@ -646,7 +451,6 @@ ask_start(struct ask *a)
 void
 ask_again(struct ask *a)
 {
-	vars_free(a);
 	a->timeouts = 0;
 	ask_go(a);
 }
@@ -656,7 +460,6 @@ ask_free(struct ask *a)
 {
 	if (a->timer != NULL)
 		event_free(a->timer);
-	vars_free(a);
 	free(a->community);
 	free(a->context);
 	a->drop(a);
@@ -734,82 +537,11 @@ ask_context(struct ask *a, const char *context)
 	return true;
 }
 
-static bool
-oid_copy(struct message_oid *out, const oid *from, size_t n)
-{
-	out->n = 0;
-	if (from == NULL || n > OID_MAX)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (from[i] > UINT32_MAX)
-			return false;
-		out->v[i] = (uint32_t)from[i];
-	}
-	out->n = n;
-	return true;
-}
-
 void
-ask_read(const struct ask *a, struct ask_reader *r)
+ask_read(const struct ask *a, struct message_reader *r)
 {
-	r->at = a->vars;
-	r->m.p = a->varbinds;
-	r->m.end = a->varbinds_end;
-}
-
-bool
-ask_next_varbind(struct ask_reader *r, struct varbind *out)
-{
-	const netsnmp_variable_list *v = r->at;
-
-	if (r->m.p != NULL)
-		return message_next(&r->m, out);
-	if (v == NULL)
-		return false;
-	r->at = v->next_variable;
-	*out = (struct varbind){ .type = v->type };
-	if (!oid_copy(&r->m.name, v->name, v->name_length)) {
-		out->type = 0xff;
-		return true;
-	}
-	out->oid = r->m.name.v;
-	out->oid_len = r->m.name.n;
-	switch (v->type) {
-	case VB_INTEGER: case VB_COUNTER: case VB_GAUGE: case VB_TIMETICKS:
-		if (v->val.integer == NULL || v->val_len != sizeof(long))
-			out->type = VB_NULL;
-		else
-			out->number = v->type == VB_INTEGER ? *v->val.integer : (int64_t)(uint32_t)*v->val.integer;
-		break;
-	case VB_COUNTER64:
-		if (v->val.counter64 == NULL || v->val_len != sizeof(struct counter64))
-			out->type = VB_NULL;
-		else {
-			uint64_t n = (uint64_t)(uint32_t)v->val.counter64->high << 32 | (uint32_t)v->val.counter64->low;
-
-			out->number = n > INT64_MAX ? INT64_MAX : (int64_t)n;
-		}
-		break;
-	case VB_IPADDRESS: case VB_OCTETS: case VB_OPAQUE:
-		if ((v->val.string == NULL && v->val_len > 0) || (v->type == VB_IPADDRESS && v->val_len != 4))
-			out->type = VB_NULL;
-		else {
-			out->octets = v->val.string;
-			out->n_octets = v->val_len;
-		}
-		break;
-	case VB_OID:
-		if (!oid_copy(&r->m.value, v->val.objid, v->val_len / sizeof(oid)))
-			out->type = VB_NULL;
-		else {
-			out->value_oid = r->m.value.v;
-			out->value_oid_len = r->m.value.n;
-		}
-		break;
-	default:
-		break;
-	}
-	return true;
+	r->p = a->varbinds;
+	r->end = a->varbinds_end;
 }
 
 /* ---- receiving */
@@ -843,50 +575,35 @@ came_from(const struct sockaddr_storage *ss, struct ip_port *out)
 	return false;
 }
 
-static bool
-is_ours(const struct ask *a, const struct message_look *l)
+/* To a question with its id. */
+static enum snmp_heard
+hear(const struct ask *a, uint8_t *datagram, size_t n, struct message_look *l)
 {
-	static const long version[] = { [SNMP_V1] = MESSAGE_V1, [SNMP_V2C] = MESSAGE_V2C, [SNMP_V3] = MESSAGE_V3 };
 	const struct conf_credential *cred = a->peer->cred;
 	const char *c = a->community != NULL ? a->community : cred->community;
 
-	if (l->version != version[cred->version])
-		return false;
-	return l->version == MESSAGE_V3 ||
-	    (l->pdu == PDU_RESPONSE && l->n_community == strlen(c) && memcmp(l->community, c, l->n_community) == 0);
+	if (a->peer->engine != NULL)
+		return l->version == MESSAGE_V3 ? snmp_engine_read(a->peer->engine, datagram, n, l, a->context, mono_now()) : HEARD_NOTHING;
+	if (l->version != (cred->version == SNMP_V1 ? MESSAGE_V1 : MESSAGE_V2C) || l->pdu != PDU_RESPONSE || l->n_community != strlen(c) ||
+	    memcmp(l->community, c, l->n_community) != 0)
+		return HEARD_NOTHING;
+	return HEARD_RESPONSE;
 }
 
-/* v3. false: the library made nothing of it. */
-static bool
-hand_over(struct snmp_peer *p, int family, const uint8_t *datagram, size_t n, const struct message_look *l)
-{
-	bool strange = !snmp_usm_is_engine(&p->usm, l->engine, l->n_engine), took = false;
-
-	current.p = datagram;
-	current.n = n;
-	resent_by_library = false;
-	netsnmp_large_fd_setfd(p->s->fd[family], &p->s->fds);
-	library_enter(p);
-	snmp_sess_read2(p->session, &p->s->fds);
-	library_leave(p);
-	if (strange)
-		snmp_usm_sweep();
-	netsnmp_large_fd_clr(p->s->fd[family], &p->s->fds);
-	for (struct ask *a = p->asks; a != NULL; a = a->next)
-		if (a->flying && !a->ready && a->serial != 0 && a->outcome != ASK_OPEN) {
-			ask_ready(a, a->outcome);
-			took = true;
-		}
-	return took || resent_by_library;
-}
-
-/* v1 and v2c: the answer is taken while the datagram is there. Whatever follows from it may end the peer, too. */
+/* The answer is taken while the datagram is there. Whatever follows from it may end the peer, too. */
 static void
-take_answer(struct ask *a, const struct message_look *l)
+take_answer(struct ask *a, const struct message_look *l, enum snmp_heard heard)
 {
-	assert(a->flying && !a->ready && a->serial != 0 && a->peer->session == NULL);
-	a->serial = 0;
-	a->outcome = ASK_ANSWERED;
+	static const enum ask_outcome outcome[] = { [HEARD_RESPONSE] = ASK_ANSWERED, [HEARD_REPORT] = ASK_REFUSED,
+		[HEARD_REPORT_AUTHENTIC] = ASK_REFUSED, [HEARD_UNREAD] = ASK_UNSENT };
+
+	assert(a->flying && !a->ready && a->waiting && heard != HEARD_NOTHING);
+	a->waiting = false;
+	a->outcome = outcome[heard];
+	a->report = a->outcome == ASK_REFUSED ? snmp_usm_report(l) : 0;
+	a->report_authentic = heard == HEARD_REPORT_AUTHENTIC;
+	if (a->probing && heard == HEARD_REPORT)
+		snmp_engine_found(a->peer->engine, &l->security, mono_now());
 	a->errstat = l->error;
 	a->errindex = l->error_index;
 	a->varbinds = l->varbinds;
@@ -895,30 +612,24 @@ take_answer(struct ask *a, const struct message_look *l)
 }
 
 /* What a datagram is to those who are waited for at its source. */
-struct source { bool asked, matched, used; struct ask *answered; };
+struct source { bool asked, matched; struct ask *answered; enum snmp_heard heard; };
 
-/* The asks of one peer: *s learns whether this is of theirs. v3 ones are taken at once, by the library. */
+/* The asks of one peer: *s learns whether this is an answer of theirs. No two have the same id. */
 static void
-source_look(struct source *s, struct snmp_peer *p, int family, const uint8_t *octets, size_t n, const struct message_look *l)
+source_look(struct source *s, struct snmp_peer *p, uint8_t *octets, size_t n, struct message_look *l)
 {
-	bool wanted = false;
-
 	for (struct ask *a = p->asks; a != NULL; a = a->next) {
-		if (a->serial == 0 || a->ready || (l->version != MESSAGE_V3 && l->id != a->reqid))
+		if (!a->waiting || a->ready || l->id != a->reqid)
 			continue;
 		s->matched = true;
-		if (!is_ours(a, l))
-			continue;
-		wanted = true;
-		if (l->version != MESSAGE_V3)
+		if ((s->heard = hear(a, octets, n, l)) != HEARD_NOTHING)
 			s->answered = a;
+		return;
 	}
-	if (wanted && l->version == MESSAGE_V3)
-		s->used = hand_over(p, family, octets, n, l) || s->used;
 }
 
 static void
-datagram_in(struct snmp *s, int family, const struct sockaddr_storage *ss, const uint8_t *p, size_t n)
+datagram_in(struct snmp *s, const struct sockaddr_storage *ss, uint8_t *p, size_t n)
 {
 	static long long last;
 	struct ip_port at;
@@ -942,17 +653,17 @@ datagram_in(struct snmp *s, int family, const struct sockaddr_storage *ss, const
 		s->counters.malformed++;
 		return;
 	}
-	for (struct from *f = bucket; f != NULL; f = f->next)
+	for (struct from *f = bucket; f != NULL && !src.matched; f = f->next)
 		if (f->at.port == at.port && ip_eq(&f->at.ip, &at.ip))
-			source_look(&src, f->peer, family, p, n, &l);
+			source_look(&src, f->peer, p, n, &l);
 	if (src.answered != NULL)
-		take_answer(src.answered, &l);
-	else if (src.matched && !src.used) {
+		take_answer(src.answered, &l, src.heard);
+	else if (src.matched) {
 		s->counters.mismatched++;
 		if (log_limit(&last))
-			log_warnx("%s: reply dropped: another version, community, user or kind than was asked for",
+			log_warnx("%s: reply dropped: another version, community, user or kind than was asked for, or not signed",
 			    ip_port_text(&at, 161, text));
-	} else if (!src.used)
+	} else
 		s->counters.strays++;
 }
 
@@ -963,7 +674,7 @@ receive(struct snmp *s, int family)
 	int n = recvmmsg(s->fd[family], s->in, BATCH, MSG_DONTWAIT, NULL);
 
 	for (int i = 0; i < n; i++) {
-		datagram_in(s, family, &s->from[i], s->rx + (size_t)i * DATAGRAM, s->in[i].msg_len);
+		datagram_in(s, &s->from[i], s->rx + (size_t)i * DATAGRAM, s->in[i].msg_len);
 		s->in[i].msg_hdr.msg_namelen = sizeof s->from[i];
 	}
 	return n;
@@ -1045,39 +756,15 @@ pause_cb(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life */
 
-/* It would write to standard error for each datagram with a wrong digest, and anybody can send those. */
-static int
-library_said(int major, int minor, void *server, void *client)
-{
-	(void)major, (void)minor, (void)client;
-	log_debug("net-snmp: %.200s", ((struct snmp_log_message *)server)->msg);
-	return 0;
-}
-
 static void
-library_init(void)
+heap_set(void)
 {
-	static bool done;
-
-	if (done)
-		return;
-	done = true;
 #ifdef M_TRIM_THRESHOLD
-	/* And one that is set takes the other's adapting away. The tables of a switch of 48 ports stay below this; those of a router with all
-	 * the addresses of a site, which come seldom, would leave holes in the heap that nobody gives back. */
+	/* Either one that is set takes the adapting of the other away. The tables of a switch of 48 ports come and go below this; those of a
+	 * router with all the addresses of a site, which come seldom, would leave holes in the heap that nobody gives back. */
 	mallopt(M_MMAP_THRESHOLD, HEAP_KEPT / 16);
-	/* The library takes 64 KiB for each datagram it reads; at the end of the heap they would go back to the system each time. */
 	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 #endif
-	setenv("MIBS", "", 1);
-	setenv("MIBDIRS", "", 1);	/* empty, not unset: the default is folders */
-	snmp_register_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_LOGGING, library_said, NULL);
-	snmp_enable_calllog();		/* with no log at all it takes standard error */
-	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_READ_CONFIGS, 1);
-	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
-	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_LOAD, 1);
-	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_SAVE, 1);
-	init_snmp("camtrapd");
 }
 
 static int
@@ -1106,12 +793,11 @@ snmp_new(struct event_base *base)
 
 	if (s == NULL)
 		return NULL;
-	library_init();
+	heap_set();
 	s->base = base;
 	s->ready_tail = &s->ready;
 	s->fd[0] = socket_open(AF_INET);
 	s->fd[1] = socket_open(AF_INET6);
-	netsnmp_large_fd_set_init(&s->fds, FD_SETSIZE);
 	s->rx = malloc((size_t)BATCH * DATAGRAM);
 	s->finish = event_new(base, -1, 0, finish_cb, s);
 	s->flush = event_new(base, -1, 0, flush_cb, s);
@@ -1122,12 +808,13 @@ snmp_new(struct event_base *base)
 			.msg_iovlen = 1 };
 	}
 	s->out = malloc(OUT_MAX * sizeof *s->out);
+	s->usm = snmp_usm_new();
 	for (int i = 0; i < 2; i++)
 		if (s->fd[i] >= 0 && ((s->readable[i] = event_new(base, s->fd[i], EV_READ | EV_PERSIST, readable_cb, s)) == NULL ||
 		    event_add(s->readable[i], NULL) < 0))
 			deaf = true;
 	if (deaf || (s->fd[0] < 0 && s->fd[1] < 0) || s->rx == NULL || s->finish == NULL ||
-	    s->flush == NULL || s->pause == NULL || s->out == NULL || getrandom(&ids, sizeof ids, 0) != (ssize_t)sizeof ids) {
+	    s->flush == NULL || s->pause == NULL || s->out == NULL || s->usm == NULL || getrandom(&ids, sizeof ids, 0) != (ssize_t)sizeof ids) {
 		snmp_free(s);
 		return NULL;
 	}
@@ -1151,8 +838,7 @@ snmp_free(struct snmp *s)
 		event_free(s->flush);
 	if (s->pause != NULL)
 		event_free(s->pause);
-	snmp_keys_free(s->keys);
-	netsnmp_large_fd_set_cleanup(&s->fds);
+	snmp_usm_free(s->usm);
 	free(s->rx);
 	free(s->out);
 	free(s);
@@ -1176,55 +862,6 @@ address_set(struct snmp_peer *p, const struct ip_port *to)
 	p->to = *to;
 	p->to_len = v6 ? sizeof in6 : sizeof in;
 	memcpy(&p->to_sa, v6 ? (void *)&in6 : (void *)&in, p->to_len);
-}
-
-static netsnmp_transport *
-transport_new(const struct snmp_peer *p)
-{
-	netsnmp_transport *t = calloc(1, sizeof *t);
-	bool v6 = p->to.ip.family == 6;
-
-	if (t == NULL)
-		return NULL;
-	t->domain = v6 ? netsnmp_UDPIPv6Domain : netsnmpUDPDomain;
-	t->domain_length = v6 ? 9 : (int)netsnmpUDPDomain_len;
-	t->sock = p->s->fd[v6];
-	t->flags = NETSNMP_TRANSPORT_FLAG_OPENED;
-	t->msgMaxSize = 65507;
-	t->f_recv = t_recv;
-	t->f_send = t_send;
-	t->f_close = t_close;
-	t->remote_length = (int)p->to_len;
-	if ((t->remote = netsnmp_memdup(&p->to_sa, (size_t)p->to_len)) == NULL) {
-		free(t);
-		return NULL;
-	}
-	return t;
-}
-
-/* A v3 peer's session. NULL: well; else why not, static; "": out of memory. */
-static const char *
-session_open(struct snmp_peer *p)
-{
-	const char *why;
-	netsnmp_session t;
-	netsnmp_transport *transport = NULL;
-
-	snmp_sess_init(&t);
-	t.callback = unasked_cb;
-	t.callback_magic = p;
-	t.timeout = RTO_FIRST_MS * 1000;
-	t.retries = 0;
-	t.flags |= SNMP_FLAGS_DONT_PROBE;
-	why = snmp_usm_template(&p->s->keys, &t, p->cred);
-	if (why == NULL && (transport = transport_new(p)) == NULL)
-		why = "";
-	if (why == NULL && (p->session = snmp_sess_add_ex(&t, transport, NULL, NULL, NULL, NULL, NULL, NULL, NULL)) == NULL)
-		why = "refused by the library";		/* which freed the transport */
-	if (why == NULL)
-		p->usm.session = snmp_sess_session(p->session);
-	explicit_bzero(&t, sizeof t);
-	return why;
 }
 
 static void
@@ -1272,7 +909,7 @@ snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_f
 		*why = "no user or community";
 	if (*why != NULL || (p = peer_make(s, to, n_reply_from, cred)) == NULL)
 		return NULL;
-	if (cred->version == SNMP_V3 && (*why = session_open(p)) != NULL) {
+	if (cred->version == SNMP_V3 && (p->engine = snmp_engine_new(s->usm, cred, why)) == NULL) {
 		if (**why == '\0')
 			*why = NULL;
 		free(p->from);
@@ -1308,7 +945,8 @@ void
 snmp_peer_forget(struct snmp_peer *p)
 {
 	assert(p->in_flight == 0);
-	snmp_usm_forget(&p->usm);
+	if (p->engine != NULL)
+		snmp_engine_forget(p->engine);
 }
 
 void
@@ -1322,11 +960,8 @@ snmp_peer_free(struct snmp_peer *p)
 	assert(s->in_flight >= p->in_flight && s->peers[p->to.ip.family == 6] > 0);
 	s->in_flight -= p->in_flight;
 	s->peers[p->to.ip.family == 6]--;
-	p->closing = true;		/* the library tells of open requests */
 	out_leave(p);
-	snmp_usm_forget(&p->usm);
-	if (p->session != NULL)
-		snmp_sess_close(p->session);
+	snmp_engine_free(p->engine);
 	for (struct ask **at = &s->ready; *at != NULL;)
 		if ((*at)->peer == p)
 			*at = (*at)->next_ready;
@@ -1402,7 +1037,7 @@ static void
 get_answered(struct ask *a)
 {
 	struct get *g = (struct get *)a;
-	struct ask_reader r;
+	struct message_reader r;
 	struct varbind v;
 	size_t got = 0;
 
@@ -1411,7 +1046,7 @@ get_answered(struct ask *a)
 		return;
 	}
 	if (a->errstat != 0) {
-		if (a->errstat != SNMP_ERR_TOOBIG && a->errindex >= 1 && (size_t)a->errindex <= a->n)
+		if (a->errstat != ERR_TOOBIG && a->errindex >= 1 && (size_t)a->errindex <= a->n)
 			get_absent(g, (size_t)a->errindex - 1);
 		else if (a->n > 1)
 			g->one_by_one = true;
@@ -1421,7 +1056,7 @@ get_answered(struct ask *a)
 		}
 	} else {
 		ask_read(a, &r);
-		while (ask_next_varbind(&r, &v))
+		while (message_next(&r, &v))
 			if (v.type != 0xff && get_find(g, v.oid, v.oid_len) != NULL) {
 				got++;
 				a->each(a->arg, &v);

@@ -1,4 +1,4 @@
-/* agent/poller/snmp_inner.h: between snmp_ev.c (sockets, library, time-outs) and snmp_walk.c (walks). Nobody else includes it. */
+/* agent/poller/snmp_inner.h: between snmp_ev.c (sockets, time-outs) and snmp_walk.c (walks). Nobody else includes it. */
 #ifndef CAMTRAPD_SNMP_INNER_H
 #define CAMTRAPD_SNMP_INNER_H
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 #include "poller/snmp.h"
 #include "poller/snmp_message.h"
 
-enum { ASK_OIDS = 16 };
+enum { ASK_OIDS = 16, ERR_TOOBIG = 1, ERR_NOSUCHNAME = 2 };	/* RFC 3416 section 3: error-status */
 enum ask_command { ASK_GET, ASK_NEXT, ASK_BULK };
 enum ask_outcome { ASK_OPEN, ASK_ANSWERED, ASK_LOST, ASK_REFUSED, ASK_LATE, ASK_SPENT, ASK_UNSENT };
 
@@ -20,16 +20,16 @@ struct ask {
 	struct event		*timer;
 	struct mono		 rings;		/* when the timer does; it may be set for an earlier datagram */
 	bool			 armed;
-	uintptr_t		 serial;	/* of the last datagram; 0: nothing is waited for */
-	long			 reqid;		/* v1, v2c */
+	bool			 waiting;	/* for the answer to the last datagram */
+	long			 reqid;		/* of it; in v3 of message and PDU */
 	struct mono		 sent, given_up;	/* the datagram left; its time-out */
 	bool			 flying, ready, probing, reprobed, resynced;
 	unsigned		 timeouts;	/* in a row */
 	enum ask_outcome	 outcome;
-	bool			 report, report_engine;
+	uint32_t		 report;	/* v3: which of usmStats was the answer; 0: none */
+	bool			 report_authentic;
 	long			 errstat, errindex;
-	void			*vars;		/* v3: netsnmp_variable_list of the answer, owned */
-	const uint8_t		*varbinds, *varbinds_end;	/* v1, v2c: borrowed while `answered` runs */
+	const uint8_t		*varbinds, *varbinds_end;	/* borrowed while `answered` runs */
 	/* the question */
 	enum ask_command	 command;
 	long			 repetitions;
@@ -72,8 +72,6 @@ enum snmp_version	 ask_version(const struct ask *a);
 /* A v3 context, or what follows the community; NULL or "": none. false: out of memory. */
 bool			 ask_context(struct ask *a, const char *context);
 void			 ask_misbehaved(struct ask *a);	/* counts */
-/* From `answered`: the varbinds of the answer, one by one; false at the end. Unusable ones come as message_next() says. */
-struct ask_reader	{ void *at; struct message_reader m; };
-void			 ask_read(const struct ask *a, struct ask_reader *r);
-bool			 ask_next_varbind(struct ask_reader *r, struct varbind *out);
+/* From `answered`: the varbinds of the answer, for message_next(). */
+void			 ask_read(const struct ask *a, struct message_reader *r);
 #endif

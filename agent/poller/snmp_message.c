@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum { TAG_INTEGER = 0x02, TAG_OCTETS = 0x04, TAG_NULL = 0x05, TAG_OID = 0x06, TAG_SEQUENCE = 0x30 };
+enum { MODEL_USM = 3, SIZE_MAX_UDP = 65507 };	/* msgSecurityModel (RFC 3411 section 5); msgMaxSize: what UDP over IPv4 carries */
 
 /* ---- writing: backwards, as lengths come first */
 
@@ -85,33 +86,92 @@ put_oid(struct writer *w, const struct message_oid *o)
 	put_head(w, TAG_OID, end);
 }
 
+static void
+put_octets(struct writer *w, const void *p, size_t n)
+{
+	const uint8_t *end = w->p;
+
+	put(w, p, n);
+	put_head(w, TAG_OCTETS, end);
+}
+
+static void
+put_pdu(struct writer *w, const struct message_question *q)
+{
+	const uint8_t *end = w->p;
+
+	assert(q->id > 0);
+	assert(q->pdu == PDU_GET || q->pdu == PDU_GETNEXT || (q->pdu == PDU_GETBULK && q->version != MESSAGE_V1));	/* P9: there is no SET */
+	for (size_t i = q->n; i-- > 0 && !w->full;) {
+		const uint8_t *varbind = w->p;
+
+		put(w, "\x05", 2);		/* null, with its terminator as length */
+		put_oid(w, &q->oids[i]);
+		put_head(w, TAG_SEQUENCE, varbind);
+	}
+	put_head(w, TAG_SEQUENCE, end);
+	put_int(w, q->pdu == PDU_GETBULK ? q->repetitions : 0);
+	put_int(w, 0);
+	put_int(w, q->id);
+	put_head(w, q->pdu, end);
+}
+
 uint8_t *
 message_write(const struct message_question *q, uint8_t *buf, size_t size)
 {
 	struct writer w = { buf, buf + size, false };
 	const uint8_t *end = w.p;
 
-	assert(q->community != NULL && q->id > 0 && (q->version == MESSAGE_V1 || q->version == MESSAGE_V2C));
-	assert(q->pdu == PDU_GET || q->pdu == PDU_GETNEXT || (q->pdu == PDU_GETBULK && q->version == MESSAGE_V2C));	/* P9: there is no SET */
-	for (size_t i = q->n; i-- > 0 && !w.full;) {
-		const uint8_t *varbind = w.p;
-
-		put(&w, "\x05", 2);		/* null, with its terminator as length */
-		put_oid(&w, &q->oids[i]);
-		put_head(&w, TAG_SEQUENCE, varbind);
-	}
-	put_head(&w, TAG_SEQUENCE, end);
-	put_int(&w, q->pdu == PDU_GETBULK ? q->repetitions : 0);
-	put_int(&w, 0);
-	put_int(&w, q->id);
-	put_head(&w, q->pdu, end);
-	{
-		const uint8_t *community = w.p;
-
-		put(&w, q->community, strlen(q->community));
-		put_head(&w, TAG_OCTETS, community);
-	}
+	assert(q->community != NULL && (q->version == MESSAGE_V1 || q->version == MESSAGE_V2C));
+	put_pdu(&w, q);
+	put_octets(&w, q->community, strlen(q->community));
 	put_int(&w, (int32_t)q->version);
+	put_head(&w, TAG_SEQUENCE, end);
+	return w.full ? NULL : w.p;
+}
+
+uint8_t *
+message_write_scoped(const struct message_question *q, const struct message_scope *s, uint8_t *buf, size_t size)
+{
+	struct writer w = { buf, buf + size, false };
+	const uint8_t *end = w.p;
+
+	assert(q->version == MESSAGE_V3);
+	put_pdu(&w, q);
+	put_octets(&w, s->context, s->n_context);
+	put_octets(&w, s->engine, s->n_engine);
+	put_head(&w, TAG_SEQUENCE, end);
+	return w.full ? NULL : w.p;
+}
+
+uint8_t *
+message_write_secured(const struct message_security *m, int32_t id, uint8_t *buf, uint8_t *data, const uint8_t *end, uint8_t **digest)
+{
+	static const uint8_t zeros[DIGEST_MAX];
+	struct writer w = { buf, data, false };
+	const uint8_t *part;
+
+	assert(id > 0 && m->n_digest <= sizeof zeros && m->boots >= 0 && m->time >= 0);
+	if (m->flags & MESSAGE_PRIV)
+		put_head(&w, TAG_OCTETS, end);
+	part = w.p;
+	put_octets(&w, m->salt, m->n_salt);
+	put(&w, zeros, m->n_digest);
+	*digest = w.p;
+	put_head(&w, TAG_OCTETS, w.p + m->n_digest);
+	put_octets(&w, m->user, m->n_user);
+	put_int(&w, m->time);
+	put_int(&w, m->boots);
+	put_octets(&w, m->engine, m->n_engine);
+	put_head(&w, TAG_SEQUENCE, part);
+	put_head(&w, TAG_OCTETS, part);
+	part = w.p;
+	put_int(&w, MODEL_USM);
+	put_octets(&w, &m->flags, 1);
+	put_int(&w, SIZE_MAX_UDP);
+	put_int(&w, id);
+	put_head(&w, TAG_SEQUENCE, part);
+	put_int(&w, MESSAGE_V3);
 	put_head(&w, TAG_SEQUENCE, end);
 	return w.full ? NULL : w.p;
 }
@@ -153,26 +213,82 @@ integer(const uint8_t **p, const uint8_t *end, long *out)
 	return true;
 }
 
-/* msgAuthoritativeEngineID (RFC 3412 6, RFC 3414 2.4), as the library will read it: nothing in front of it is skipped by length. */
-static void
-look_at_engine(const uint8_t *p, const uint8_t *end, struct message_look *l)
+/* 0..2147483647, as the integers of v3 are that are no versions. */
+static bool
+count(const uint8_t **p, const uint8_t *end, int32_t *out)
 {
-	const uint8_t *head_end;
-	uint8_t tag;
-	size_t n;
 	long v;
 
-	if (!head(&p, end, &tag, &n) || tag != TAG_SEQUENCE)
-		return;
-	head_end = p + n;
-	if (!integer(&p, head_end, &v) || !integer(&p, head_end, &v) || !head(&p, head_end, &tag, &n) || tag != TAG_OCTETS)
-		return;
-	p += n;
-	if (!integer(&p, head_end, &v) || p != head_end || !head(&p, end, &tag, &n) || tag != TAG_OCTETS ||
-	    !head(&p, end, &tag, &n) || tag != TAG_SEQUENCE || !head(&p, end, &tag, &n) || tag != TAG_OCTETS)
-		return;
-	l->engine = p;
-	l->n_engine = n;
+	if (!integer(p, end, &v) || v < 0 || v > INT32_MAX)
+		return false;
+	*out = (int32_t)v;
+	return true;
+}
+
+static bool
+octets(const uint8_t **p, const uint8_t *end, size_t max, const uint8_t **out, size_t *n)
+{
+	uint8_t tag;
+
+	if (!head(p, end, &tag, n) || tag != TAG_OCTETS || *n > max)
+		return false;
+	*out = *p;
+	*p += *n;
+	return true;
+}
+
+/* RFC 3412 section 6: msgGlobalData. */
+static bool
+look_at_header(const uint8_t **p, const uint8_t *end, struct message_look *l)
+{
+	const uint8_t *flags;
+	int32_t id, size, model;
+	uint8_t tag;
+	size_t n;
+
+	if (!head(p, end, &tag, &n) || tag != TAG_SEQUENCE)
+		return false;
+	end = *p + n;
+	if (!count(p, end, &id) || !count(p, end, &size) || !octets(p, end, 1, &flags, &n) || n != 1 || !count(p, end, &model) ||
+	    model != MODEL_USM || *p != end)
+		return false;
+	l->id = id;
+	l->security.flags = *flags;
+	return true;
+}
+
+/* RFC 3414 section 2.4: UsmSecurityParameters, in an OCTET STRING. */
+static bool
+look_at_security(const uint8_t **p, const uint8_t *end, struct message_security *m)
+{
+	enum { USER_MAX = 32, SALT_MAX = 8 };
+	uint8_t tag;
+	size_t n;
+
+	if (!head(p, end, &tag, &n) || tag != TAG_OCTETS)
+		return false;
+	end = *p + n;
+	return head(p, end, &tag, &n) && tag == TAG_SEQUENCE && *p + n == end && octets(p, end, ENGINE_ID_MAX, &m->engine, &m->n_engine) &&
+	    count(p, end, &m->boots) && count(p, end, &m->time) && octets(p, end, USER_MAX, &m->user, &m->n_user) &&
+	    octets(p, end, DIGEST_MAX, &m->digest, &m->n_digest) && octets(p, end, SALT_MAX, &m->salt, &m->n_salt) && *p == end;
+}
+
+/* `p`: behind the version. */
+static bool
+look_at_v3(const uint8_t *p, const uint8_t *end, struct message_look *l)
+{
+	uint8_t tag;
+	size_t n;
+
+	if (!look_at_header(&p, end, l) || !look_at_security(&p, end, &l->security))
+		return false;
+	l->data = p;
+	if (!head(&p, end, &tag, &n) || p + n != end)
+		return false;
+	if (l->security.flags & MESSAGE_PRIV)
+		l->data = p;
+	l->n_data = (size_t)(end - l->data);
+	return tag == (l->security.flags & MESSAGE_PRIV ? TAG_OCTETS : TAG_SEQUENCE);
 }
 
 /* Each varbind is a name and a value, and nothing else stands between them or after. */
@@ -198,14 +314,16 @@ list_is_whole(const uint8_t *p, const uint8_t *end)
 	return true;
 }
 
-/* What follows the id of a PDU. */
 static bool
-look_at_rest(const uint8_t *p, const uint8_t *end, struct message_look *l)
+look_at_pdu(const uint8_t *p, const uint8_t *end, struct message_look *l)
 {
 	uint8_t tag;
 	size_t n;
 
-	if (!integer(&p, end, &l->error) || !integer(&p, end, &l->error_index) || !head(&p, end, &tag, &n) || tag != TAG_SEQUENCE)
+	if (!head(&p, end, &l->pdu, &n))
+		return false;
+	end = p + n;
+	if (!integer(&p, end, &l->request) || !integer(&p, end, &l->error) || !integer(&p, end, &l->error_index) || !head(&p, end, &tag, &n) || tag != TAG_SEQUENCE)
 		return false;
 	l->varbinds = p;
 	l->end = p + n;
@@ -215,7 +333,7 @@ look_at_rest(const uint8_t *p, const uint8_t *end, struct message_look *l)
 bool
 message_look(const uint8_t *p, size_t size, struct message_look *l)
 {
-	const uint8_t *end = p + size;
+	const uint8_t *datagram_end = p + size, *end = datagram_end;
 	uint8_t tag;
 	size_t n;
 
@@ -225,18 +343,30 @@ message_look(const uint8_t *p, size_t size, struct message_look *l)
 	end = p + n;
 	if (!integer(&p, end, &l->version))
 		return false;
-	if (l->version == MESSAGE_V3) {
-		look_at_engine(p, end, l);
-		return true;
-	}
+	if (l->version == MESSAGE_V3)
+		return end == datagram_end && look_at_v3(p, end, l);
 	if (!head(&p, end, &tag, &l->n_community) || tag != TAG_OCTETS)
 		return false;
 	l->community = p;
 	p += l->n_community;
-	if (!head(&p, end, &l->pdu, &n))
+	if (!look_at_pdu(p, end, l))
+		return false;
+	l->id = l->request;
+	return true;
+}
+
+bool
+message_look_scoped(const uint8_t *p, size_t size, struct message_scope *s, struct message_look *l)
+{
+	const uint8_t *end = p + size;
+	uint8_t tag;
+	size_t n;
+
+	if (!head(&p, end, &tag, &n) || tag != TAG_SEQUENCE)
 		return false;
 	end = p + n;
-	return integer(&p, end, &l->id) && look_at_rest(p, end, l);
+	return octets(&p, end, SIZE_MAX, &s->engine, &s->n_engine) && octets(&p, end, SIZE_MAX, &s->context, &s->n_context) &&
+	    look_at_pdu(p, end, l);
 }
 
 /* false: more numbers than there may be, or one of more than 32 bits. */

@@ -1,41 +1,46 @@
-/* agent/poller/snmp_usm.h: the SNMPv3 side of a peer: its keys, its engine, its user. Only snmp_ev.c includes it. */
+/* agent/poller/snmp_usm.h: the user-based security of SNMPv3 (RFC 3414, 3826, 7860) towards engines that we ask: questions signed and
+ * encrypted, answers checked and decrypted. No network; the clock comes in as an argument. */
 #ifndef CAMTRAPD_SNMP_USM_H
 #define CAMTRAPD_SNMP_USM_H
-#include <net-snmp/net-snmp-config.h>
-#include <net-snmp/net-snmp-includes.h>
-#include <stdbool.h>
-
+#include "base/clock.h"
 #include "config/conf.h"
+#include "poller/snmp_message.h"
 
-/* Passwords made keys, once per process and password. */
-struct snmp_keys;
-void		 snmp_keys_free(struct snmp_keys *k);	/* all of them, wiped; NULL is fine */
+/* One per process: passwords made keys, once per password, and the algorithms, looked for once. */
+struct snmp_usm;
+struct snmp_usm	*snmp_usm_new(void);		/* NULL: out of memory, or no random numbers to be had */
+void		 snmp_usm_free(struct snmp_usm *u);	/* after its engines; all keys are wiped; NULL is fine */
 
-/* An engine's clock as it was last heard, in the library's terms (RFC 3414 2.3). */
-struct snmp_engine_clock { u_int boots, time; time_t heard; u_int authentic; };
+/* The engine of one switch as one credential knows it: its ID, its clock, the keys localised for it. Two switches may well have one
+ * engine ID (a cloned configuration, a pair with one address) and yet differ in all else. */
+struct snmp_engine;
+/* Borrows both. NULL: the credential is refused, with why (static), or out of memory, with "". */
+struct snmp_engine *snmp_engine_new(struct snmp_usm *u, const struct conf_credential *c, const char **why);
+void		 snmp_engine_free(struct snmp_engine *e);	/* its keys are wiped; NULL is fine */
+/* ID, clock and keys: the next question has to be one of discovery. */
+void		 snmp_engine_forget(struct snmp_engine *e);
+bool		 snmp_engine_is_known(const struct snmp_engine *e);
+/* Taken from the answer to a question of discovery (RFC 3414 section 4), of which nothing is authentic: the ID unless one is known,
+ * and the clock for as long as no authentic message has told it. An ID of no octets is none. */
+void		 snmp_engine_found(struct snmp_engine *e, const struct message_security *m, struct mono now);
 
-/* Of a peer: two peers may well have one engine ID (a cloned configuration, a pair with one address) and yet differ in all else. */
-struct snmp_usm {
-	netsnmp_session			*session;	/* borrowed; NULL: not v3, and nothing is done */
-	struct usmUser			*user;		/* ours; NULL until the engine is known */
-	bool				 clocked;
-	int				 list;		/* of the library's engines; where this one belongs */
-	struct snmp_engine_clock	 clock;
+/* As message_write(); `context` may be NULL. Of an engine that is not known it is a question of discovery whatever `q` asks: of
+ * nobody, for nothing. NULL also: out of memory. */
+uint8_t		*snmp_engine_write(struct snmp_engine *e, const struct message_question *q, const char *context, struct mono now, uint8_t *buf,
+		    size_t size);
+
+enum snmp_heard {
+	HEARD_NOTHING,			/* not what was asked for, or not from whom, or not authentic, or not in time */
+	HEARD_RESPONSE,			/* to this question, from this engine and user, with the security asked for */
+	HEARD_REPORT,			/* of which nothing is authentic */
+	HEARD_REPORT_AUTHENTIC,		/* signed by this engine; the clock is set by it */
+	HEARD_UNREAD,			/* out of memory */
 };
+/* What a datagram is to a question of `context`; l: as message_look() saw it, msgID is that of the question. The PDU is read into *l;
+ * it may be decrypted in place. */
+enum snmp_heard	 snmp_engine_read(struct snmp_engine *e, uint8_t *datagram, size_t n, struct message_look *l, const char *context, struct mono now);
 
-/* Sets what v3 needs in the template of a session. It holds keys then: wipe it. `keys` starts NULL-ed and is the caller's to free.
- * NULL: well; else why not, static; "": out of memory. */
-const char	*snmp_usm_template(struct snmp_keys **keys, netsnmp_session *t, const struct conf_credential *c);
-/* The library works for this peer from _use() to _park(), and for no other: its user and its engine are in the library's tables
- * only then. */
-void		 snmp_usm_use(struct snmp_usm *u);
-void		 snmp_usm_park(struct snmp_usm *u);
-/* After a datagram that named another engine than the peer's, or none: the library remembers each name it reads, true or not. */
-void		 snmp_usm_sweep(void);
-/* With the engine known: the user with its localised keys, if there is none yet. false: the library refuses. */
-bool		 snmp_usm_user(struct snmp_usm *u);
-bool		 snmp_usm_has_engine(const struct snmp_usm *u);
-bool		 snmp_usm_is_engine(const struct snmp_usm *u, const uint8_t *id, size_t n);	/* false: NULL, or none known */
-/* Engine and user. The next question has to begin with their discovery. */
-void		 snmp_usm_forget(struct snmp_usm *u);
+/* Which of usmStats (RFC 3414 section 5) a Report says. 0: none of them. */
+enum usm_stats { USM_NOT_IN_TIME_WINDOWS = 2, USM_UNKNOWN_ENGINE_IDS = 4 };
+uint32_t	 snmp_usm_report(const struct message_look *l);
 #endif

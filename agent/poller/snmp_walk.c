@@ -6,7 +6,7 @@
 
 #include "poller/snmp_inner.h"
 
-enum { VARBINDS_MAX = 40, VARBINDS_MIN = 1, ERR_TOOBIG = 1, ERR_NOSUCHNAME = 2, COLUMNS = 8, REPLY_OCTETS = 1400, HEAD_OCTETS = 120 };
+enum { VARBINDS_MAX = 40, VARBINDS_MIN = 1, COLUMNS = 8, REPLY_OCTETS = 1400, HEAD_OCTETS = 120 };
 
 struct column {
 	uint32_t	rows;
@@ -135,13 +135,13 @@ column_take(struct walk *w, size_t i, const struct varbind *v)
 static bool
 walk_take(struct walk *w)
 {
-	struct ask_reader r;
+	struct message_reader r;
 	struct varbind v;
 	size_t i = 0;
 
 	assert(w->ask.n > 0);
 	ask_read(&w->ask, &r);
-	for (; !w->full && ask_next_varbind(&r, &v); i++) {
+	for (; !w->full && message_next(&r, &v); i++) {
 		struct column *c = &w->col[w->asked[i % w->ask.n]];
 
 		if (w->ask.command == ASK_NEXT && i >= w->ask.n)

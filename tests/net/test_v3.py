@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 """SNMPv3 authPriv against real peers: a real snmpd polled over IPv4 and IPv6, a wrong secret told as such, two switches that have
-one engine ID, and an inform that a real snmptrapd acknowledged."""
+one engine ID, false answers before the true ones, and an inform that a real snmptrapd acknowledged."""
 import json
 import os
+import re
+import select
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 from lab import Lab, Trapd, free_port, same
 
@@ -31,6 +36,61 @@ def poll_twins(ports):
     *polls, n = map(json.loads, p.stdout.splitlines())
     same('twins: all polls', [x['state'] for x in polls], ['ok'] * 6)
     same('twins: no question in vain', (n['requests'] - n['replies'], n['timeouts'], n['mismatched']), (0, 0, 0))
+
+
+class Liar(threading.Thread):
+    """Stands before snmpds: before each signed answer come one with a bit turned, one cut short, and the one before it once more. After
+    half a second without questions it stands before the next snmpd."""
+
+    def __init__(self, ports):
+        super().__init__()
+        self.front, self.back = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self.front.bind(('127.0.0.1', 0))
+        self.port, self.ports, self.said, self.ended = self.front.getsockname()[1], list(ports), {'mismatched': 0, 'malformed': 0, 'strays': 0}, False
+        self.start()
+
+    def run(self):
+        whom, last, before = None, time.monotonic(), None
+        while not self.ended:
+            for s in select.select([self.front, self.back], [], [], 0.05)[0]:
+                data, at = s.recvfrom(65535)
+                if s is self.front:
+                    if time.monotonic() - last > 0.5 and whom is not None:
+                        self.ports.pop(0)
+                    whom, last = at, time.monotonic()
+                    self.back.sendto(data, ('127.0.0.1', self.ports[0]))
+                    continue
+                if re.search(rb'\x04\x01(.)\x02\x01\x03', data, re.S).group(1)[0] & 1:	# msgFlags, msgSecurityModel
+                    self.lie('mismatched', data[:-1] + bytes([data[-1] ^ 1]), whom)
+                    self.lie('malformed', data[:-1], whom)
+                    if before is not None:
+                        self.lie('strays', before, whom)
+                    before = data
+                self.front.sendto(data, whom)
+
+    def lie(self, what, data, whom):
+        self.said[what] += 1
+        self.front.sendto(data, whom)
+
+    def end(self):
+        self.ended = True
+        self.join()
+
+
+def poll_through_lies(ports):
+    """A poll of one twin, then of the other behind the same address: of later boots, so that the first question is
+    not in its time."""
+    liar = Liar(ports)
+    try:
+        p = subprocess.run([os.path.join(sys.argv[1], 'tests', 'net', 'poll_peer'), '-3', '-n', '2', '-w', '1500', '-c', 'both:one for both',
+                            f'127.0.0.1:{liar.port}'], capture_output=True, text=True, timeout=120)
+    finally:
+        liar.end()
+    *polls, n = map(json.loads, p.stdout.splitlines())
+    same('P3: v3: all is answered, whatever false comes before', [x['state'] for x in polls], ['ok', 'ok'])
+    same('P3: v3: nothing of it counts as an answer', (n['requests'] - n['replies'], n['timeouts']), (0, 0))
+    same('P3: v3: each is counted as what it was', {k: n[k] for k in liar.said}, liar.said)
+    same('one question more to find the engine, one to learn its new time', (polls[1]['requests'] - polls[0]['requests'], len(liar.ports)), (0, 1))
 
 
 def without_memory(port):
@@ -80,6 +140,7 @@ def main():
         same('C5: credentials', [(c['name'], c['weak'], c['switches']) for c in lab.ctl('status')['credentials']],
              [('one', False, 2), ('two', False, 2), ('twin-a', False, 1), ('twin-b', False, 1), ('three', False, 0), ('wrong', False, 0)])
         poll_twins(twins.values())
+        poll_through_lies(twins.values())
         without_memory(twins['twin-a'])
         answer = lab.ctl('test', 'noc')
         same('the v3 inform', answer['result'], 'acknowledged')
