@@ -729,7 +729,7 @@ snmp_tidy(void)
 bool
 snmp_is_behind(const struct snmp *s)
 {
-	return s->got >= TURN_MAX / 2 && s->in_flight >= TURN_MAX / 2;	/* with nothing asked there is no other turn */
+	return s->got >= TURN_MAX && s->in_flight >= TURN_MAX;	/* with nothing asked there is no other turn */
 }
 
 static void
