@@ -32,7 +32,8 @@
 #define PAUSE_FROM 4			/* questions in flight */
 #define PAUSE_WORTH 8			/* answers */
 #define HASTE 32			/* reads without a pause after one that was not worth it */
-#define HEAP_KEPT (8 << 20)		/* what is free at its end is given back from this on */
+#define MAPPED_FROM (512 << 10)		/* an array of so many octets is no part of the heap */
+#define HEAP_KEPT (256 << 20)		/* what is free at its end is given back from this on, and by snmp_tidy() */
 
 struct rtt { bool known; double srtt, rttvar; };
 
@@ -762,7 +763,7 @@ heap_set(void)
 #ifdef M_TRIM_THRESHOLD
 	/* Either one that is set takes the adapting of the other away. The tables of a switch of 48 ports come and go below this; those of a
 	 * router with all the addresses of a site, which come seldom, would leave holes in the heap that nobody gives back. */
-	mallopt(M_MMAP_THRESHOLD, HEAP_KEPT / 16);
+	mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 #endif
 }

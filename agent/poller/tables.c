@@ -235,7 +235,7 @@ over_memory(struct tables *t)
 	return false;
 }
 
-enum { ROOM_FIRST = 32 << 10 };		/* octets: what a switch of 48 ports takes of most of them */
+enum { ROOM_FIRST = 48 << 10, ROOM_FIRST_OCTETS = 16 << 10 };	/* what a switch of 48 ports and as many stations takes */
 
 /* Room for `more` elements. Near the limit of memory the steps get smaller, so that it is used up. Objects get half of it: what
  * is made of them needs the rest. */
@@ -244,7 +244,7 @@ room(struct tables *t, void **array, size_t n, size_t *cap, size_t more, size_t 
 {
 	bool made = array == (void **)&t->rows || array == (void **)&t->fdb || array == (void **)&t->arp;
 	size_t max = made ? TABLES_BYTES_MAX : TABLES_BYTES_MAX / 2;
-	size_t want = *cap > 0 ? *cap + *cap / 2 : made ? 0 : ROOM_FIRST / size, left = t->bytes < max ? (max - t->bytes) / size : 0;
+	size_t want = *cap > 0 ? *cap + *cap / 2 : made ? 0 : size == 1 ? ROOM_FIRST_OCTETS : ROOM_FIRST / size, left = t->bytes < max ? (max - t->bytes) / size : 0;
 	void *p;
 
 	assert(t->bytes <= TABLES_BYTES_MAX && n <= *cap);

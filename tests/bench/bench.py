@@ -95,11 +95,14 @@ def settled(lab, agent):
 
 
 def sweep(build, n=1000):
+    with Lab(build) as lab:			# six processes, their libraries and the registry: whatever there is to poll
+        start_cpu = begin(lab, 1, 600)[1]
     with Lab(build) as lab:
         agent, first_cpu = begin(lab, n, 600)
         settled(lab, agent)
         first = bare(lab, n)[0]
         say(f'first sweep of {n}: CPU / bare loop', first_cpu / first['cpuMs'], 2)
+        say('of it what a start for 1 switch costs', start_cpu / first['cpuMs'], None)
         transactions = agent.transactions()
         loops, polls = [], []
         for _ in range(ROUNDS):
