@@ -19,6 +19,7 @@
 #define CONTRADICTED_POLLS 4		/* without it where it was, until a move is told whose end switches contradict each other about */
 #define ASK_MAX 16
 #define NOWHERE_MS 30000		/* between two looks at the findings without a place */
+#define NOWHERE_AGEING_MS 300000	/* of them: any switch may be the one that was read */
 #define MOVES_MAX 4			/* told singly in MOVES_MS: a clone jumps with every poll */
 #define MOVES_MS 600000
 
@@ -679,13 +680,20 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 	if (f->absent_polls == 0) {
 		f->asks = 0;
 		f->absent_at = sw->last_poll;
-		f->gone_due = mono_add(now.mono, (int64_t)sw->ageing_s * 1000);
+		f->gone_due = mono_add(now.mono, f->at != NULL ? (int64_t)sw->ageing_s * 1000 : NOWHERE_AGEING_MS);
 	}
 	/* More of them count only from then on: who contradicts a move is not asked before. */
 	if (f->absent_polls < ABSENT_POLLS || mono_since(f->gone_due, now.mono) >= 0)
 		f->absent_polls++;
 	if (f->absent_polls >= ABSENT_POLLS)
 		absence_judge(e, f, now);
+}
+
+/* Its switch is asked, and answers: of one that does not, nothing more can be known. */
+static bool
+is_looked_for(const struct finding *f)
+{
+	return f->at != NULL ? f->at->missed == 0 && !f->at->lost : f->d.location.place.switch_name[0] == '\0';
 }
 
 /* Milliseconds until its absence is judged again. */
@@ -697,7 +705,7 @@ absence_tick(struct engine *e, struct finding *f, struct moment now)
 	if (ms > 0)
 		return ms;
 	f->absence_owed = false;
-	if (f->absent_polls >= ABSENT_POLLS && f->d.presence != PRESENCE_GONE)
+	if (f->absent_polls >= ABSENT_POLLS && f->d.presence != PRESENCE_GONE && is_looked_for(f))
 		absence_judge(e, f, now);
 	return HELD_AGAIN_MS;
 }

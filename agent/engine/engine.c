@@ -198,6 +198,7 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
 		.net = { .max_stations = conf->max_stations, .precious = is_precious, .arg = e, .topology_stale = true } };
 	ops->random(arg, (uint8_t *)&e->net.seed, sizeof e->net.seed);
 	e->net.owners.seed = e->net.heard.seed = e->by_mac.seed = e->net.seed;
+	swtable_seed(e->net.seed);
 	policies_taken(e);
 	if ((e->outbox = outbox_new(&outbox_ops, e)) == NULL)
 		goto fail;

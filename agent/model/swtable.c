@@ -11,6 +11,14 @@
 
 #define SAID_MAX (1u << 24)		/* three octets */
 
+static uint64_t secret;
+
+void
+swtable_seed(uint64_t seed)
+{
+	secret = seed;
+}
+
 static void
 fdb_free(struct fdb *t)
 {
@@ -30,7 +38,7 @@ swtable_free(struct swtable *t)
 
 struct builder {
 	struct fdb	 t;
-	size_t		 cap_said;
+	size_t		 cap_said, room;
 	struct map	 known;			/* hash of a fdb_said to its number and 1 */
 	bool		 bad;			/* out of memory */
 };
@@ -39,7 +47,8 @@ struct builder {
 static bool
 build_begin(struct builder *b, size_t rows)
 {
-	*b = (struct builder){ 0 };
+	*b = (struct builder){ .known = { .seed = secret } };
+	b->room = rows;
 	return rows == 0 || (b->t.v = malloc(rows * sizeof *b->t.v)) != NULL;
 }
 
@@ -89,6 +98,8 @@ build_end(struct builder *b, struct fdb *out)
 	map_free(&b->known);
 	if (fit != NULL)
 		b->t.said = fit;
+	if (b->t.n > 0 && b->t.n < b->room && (fit = realloc(b->t.v, b->t.n * sizeof *b->t.v)) != NULL)
+		b->t.v = fit;
 	if (b->bad) {
 		fdb_free(&b->t);
 		return -ENOMEM;

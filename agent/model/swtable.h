@@ -40,6 +40,8 @@ fdb_row(const struct fdb *t, size_t i)
 		.table = s->table };
 }
 
+/* Of this run, before the first table: without one a switch could choose ports that crowd where they are looked for. */
+void	swtable_seed(uint64_t seed);
 void	swtable_free(struct swtable *t);		/* and makes it empty */
 /* From the rows of a poll or of the database, which it takes over; those of the MAC table that are none are left out and counted.
  * 0 or -ENOMEM; then *out is empty, and `rows` is still the caller's. */

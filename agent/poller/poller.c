@@ -207,12 +207,15 @@ report_tables(struct sw *w, const struct tables *t)
 {
 	struct rowset rows = { 0 };
 
-	if (report_rows(t, &rows) < 0) {	/* what was known stays, and nothing of it is newly confirmed */
+	bool made = report_rows(t, &rows) == 0;
+
+	if (!made || rows.bytes.len > REPORT_ROWS_MAX) {	/* what was known stays, and nothing of it is newly confirmed */
 		w->head.complete = 0;
 		w->head.sum = 0;
 		w->head.state = SWITCH_INCOMPLETE;
-		snprintf(w->head.error, sizeof w->head.error, "poll: out of memory");
+		snprintf(w->head.error, sizeof w->head.error, made ? "poll: more rows than can be told" : "poll: out of memory");
 		report(w, REPORT_NONE, NULL);
+		rowset_free(&rows);
 		return;
 	}
 	poll_expect(w->poll, w->head.sum);
@@ -292,7 +295,7 @@ start_queued(enum lane last)
 	struct sw *w;
 
 	TAILQ_FOREACH(w, &poller.running, line)
-		used[!behind && poll_waiting(w->poll) ? LANE_SILENT : w->known ? LANE_LIVE : LANE_NEW]++;
+		used[w->ping || (!behind && poll_waiting(w->poll)) ? LANE_SILENT : w->known ? LANE_LIVE : LANE_NEW]++;
 	for (enum lane l = 0; l <= last; l++)
 		for (unsigned i = 0; i < lanes[l].per_tick && lane_may_start(l, used[l]); i++, used[l]++) {
 			if ((w = TAILQ_FIRST(&poller.queue[l])) == NULL)

@@ -469,9 +469,9 @@ in_time(struct snmp_engine *e, const struct message_security *m, struct mono now
 	return m->boots == e->boots && m->time >= time_at(e, now) - WINDOW_S;
 }
 
-/* RFC 3414 section 3.2, 6 and 7. 0: it is signed, and lately; -EACCES: it is not; -ENOMEM: nobody knows. */
+/* RFC 3414 section 3.2, 6. 0: it is signed; -EACCES: it is not; -ENOMEM: nobody knows. */
 static int
-signature_check(struct snmp_engine *e, const uint8_t *datagram, size_t n, const struct message_security *m, struct mono now)
+signature_check(struct snmp_engine *e, const uint8_t *datagram, size_t n, const struct message_security *m)
 {
 	uint8_t hmac[EVP_MAX_MD_SIZE];
 	size_t sent = auth_kinds[e->cred->auth].sent;
@@ -480,7 +480,7 @@ signature_check(struct snmp_engine *e, const uint8_t *datagram, size_t n, const 
 		return -EACCES;
 	if (!sign(e, datagram, n, m->digest, hmac))
 		return -ENOMEM;
-	return CRYPTO_memcmp(hmac, m->digest, sent) == 0 && in_time(e, m, now) ? 0 : -EACCES;
+	return CRYPTO_memcmp(hmac, m->digest, sent) == 0 ? 0 : -EACCES;
 }
 
 enum snmp_heard
@@ -496,7 +496,7 @@ snmp_engine_read(struct snmp_engine *e, uint8_t *datagram, size_t n, struct mess
 	/* Nothing in it is looked at before it is known to be authentic, where it says so. */
 	if ((level & ~e->level) != 0 || level == MESSAGE_PRIV || (level != 0 && !ours))
 		return HEARD_NOTHING;
-	if ((level & MESSAGE_AUTH) != 0 && (rc = signature_check(e, datagram, n, m, now)) < 0)
+	if ((level & MESSAGE_AUTH) != 0 && (rc = signature_check(e, datagram, n, m)) < 0)
 		return rc == -ENOMEM ? HEARD_UNREAD : HEARD_NOTHING;
 	if ((level & MESSAGE_PRIV) != 0) {
 		if (m->n_salt != SALT || (e->cred->priv == PRIV_DES && l->n_data % 8 != 0))
@@ -506,12 +506,17 @@ snmp_engine_read(struct snmp_engine *e, uint8_t *datagram, size_t n, struct mess
 	}
 	if (!message_look_scoped(data, l->n_data, &s, l))
 		return HEARD_NOTHING;
+	/* Our own question, sent back to us, is signed as well: it sets no clock. */
+	if (l->pdu != PDU_REPORT && l->pdu != PDU_RESPONSE)
+		return HEARD_NOTHING;
+	if ((level & MESSAGE_AUTH) != 0 && !in_time(e, m, now))
+		return HEARD_NOTHING;
 	/* A Report comes with less security than was asked for where it must; of another engine it can only say that it is another. */
 	if (l->pdu == PDU_REPORT && level != 0)
 		return HEARD_REPORT_AUTHENTIC;
 	if (l->pdu == PDU_REPORT)
 		return e->n_id == 0 || this_engine || snmp_usm_report(l) == USM_UNKNOWN_ENGINE_IDS ? HEARD_REPORT : HEARD_NOTHING;
-	if (l->pdu != PDU_RESPONSE || !ours || level != e->level || l->request != l->id || !octets_same(s.engine, s.n_engine, e->id, e->n_id) ||
+	if (!ours || level != e->level || l->request != l->id || !octets_same(s.engine, s.n_engine, e->id, e->n_id) ||
 	    !octets_same(s.context, s.n_context, context != NULL ? context : "", context != NULL ? strlen(context) : 0))
 		return HEARD_NOTHING;
 	return HEARD_RESPONSE;

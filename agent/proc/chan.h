@@ -13,7 +13,7 @@
 #define CHAN_PACKET_MAX 65536
 #define CHAN_BODY_MAX (CHAN_PACKET_MAX - 8)
 #define CHAN_VERSION 1
-#define CHAN_QUEUE_MAX (8u << 20)	/* octets waiting to be sent; past a quarter of it chan_busy() says so */
+#define CHAN_QUEUE_MAX (16u << 20)	/* octets waiting to be sent; past a quarter of it chan_busy() says so */
 
 struct chan;				/* opaque */
 

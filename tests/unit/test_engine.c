@@ -980,6 +980,28 @@ absent_while_b_is_not_read(void)
 	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
 }
 
+/* Nobody looks there any more: what two polls did not show, and the time that nobody looked, is no absence. */
+static void
+a_camera_is_not_gone_while_its_switch_does_not_answer(void **state)
+{
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	lab_unplug(0);
+	lab_sweep();
+	lab_later(60000);
+	lab_sweep();
+	for (uint32_t missed = 1; missed <= 3; missed++)
+		lab_report(A, SWITCH_UNREACHABLE, missed);
+	lab_later(400000);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab_sweep();
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+}
+
 static void
 a_camera_is_not_gone_while_a_switch_was_not_read_since(void **state)
 {
@@ -1204,6 +1226,7 @@ main(void)
 		CLAIM(a_camera_is_gone_when_its_absence_is_as_old_as_its_switch_remembers),
 		CLAIM(a_camera_is_not_gone_while_a_switch_was_not_read_since), CLAIM(a_camera_is_gone_when_the_last_switch_was_read),
 		CLAIM(a_camera_is_gone_when_the_last_switch_is_given_up),
+		CLAIM(a_camera_is_not_gone_while_its_switch_does_not_answer),
 		CLAIM(a_switch_that_is_hardly_ever_read_is_not_waited_for_for_ever),
 		CLAIM(a_move_is_told_when_who_contradicts_it_stops_answering),
 		CLAIM(what_an_old_table_still_shows_is_no_move_back),

@@ -512,6 +512,31 @@ the_clock_is_set_by_signed_reports_only(void **state)
 	both_free(&b);
 }
 
+/* Our own question is signed with the very key of its answer: sent back to us it must not make what discovery claimed a fact. */
+static void
+our_own_question_sets_no_clock(void **state)
+{
+	static const struct answer late = { .command = SNMP_MSG_REPORT, .level = SNMP_SEC_LEVEL_AUTHNOPRIV, .msg_id = MSG_ID, .context = "",
+		.user = user_name, .name = { 1, 3, 6, 1, 6, 3, 15, 1, 1, 2, 0 }, .n_name = 11 };
+	struct message_look l;
+	uint8_t buf[ROOM], *p;
+	struct both b;
+	size_t n = 0;
+
+	(void)state;
+	make_usual(&b);
+	p = snmp_engine_write(b.engine, &question, NULL, now, buf, sizeof buf);
+	n = (size_t)(buf + sizeof buf - p);
+	assert_true(message_look(p, n, &l));
+	assert_int_equal(snmp_engine_read(b.engine, p, n, &l, NULL, now), HEARD_NOTHING);
+	assert_int_equal(set_enginetime(b.id, sizeof b.id, BOOTS - 1, 3, TRUE), SNMPERR_SUCCESS);
+	p = library_writes(&b, &late, &n);
+	assert_true(message_look(p, n, &l));
+	assert_int_equal(snmp_engine_read(b.engine, p, n, &l, NULL, now), HEARD_REPORT_AUTHENTIC);
+	free(p);
+	both_free(&b);
+}
+
 /* ---- discovery */
 
 static void
@@ -655,7 +680,7 @@ main(void)
 		cmocka_unit_test(two_of_one_engine_id),
 		cmocka_unit_test(damaged_answers_are_not_taken),
 		cmocka_unit_test(old_answers_are_not_taken),
-		cmocka_unit_test(the_clock_is_set_by_signed_reports_only),
+		cmocka_unit_test(the_clock_is_set_by_signed_reports_only), cmocka_unit_test(our_own_question_sets_no_clock),
 		cmocka_unit_test(discovery),
 		cmocka_unit_test(a_question_without_room_is_none),
 		cmocka_unit_test(no_salt_comes_twice),
