@@ -19,8 +19,7 @@ void	 map_free(struct map *m);	/* the table, not the values; and makes it empty 
 void	*map_get(const struct map *m, uint64_t key);
 /* Adds or replaces; `value` is not NULL. 0, or -ENOMEM with the map untouched. */
 int	 map_put(struct map *m, uint64_t key, void *value);
-/* The slot where a search for `key` begins in a table of `size` slots, which need not be a power of two: tables of millions grow by
- * half. */
-size_t	 map_home(uint64_t key, uint64_t seed, size_t size);
 void	 map_del(struct map *m, uint64_t key);	/* nothing happens when it is not there */
+/* Where a search for `key` begins in any table of `size` slots, which need be no power of two: those of millions grow by half. */
+size_t	 map_home(uint64_t key, uint64_t seed, size_t size);
 #endif

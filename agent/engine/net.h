@@ -168,7 +168,8 @@ void		 net_switch_remove(struct net *n, struct sw *sw, const struct net_listener
 void		 net_ports_configure(struct sw *sw);
 
 /* Makes `after` the table of the switch (takes it over). `since` grows with each table of a run, up to SINCE_MAX, and follows no clock
- * that people can set: which of two sightings is newer must not depend on that. 0 or -ENOMEM; then nothing has changed, or the switch is `undescribed`. */
+ * that people can set: which of two sightings is newer must not depend on that. 0 or -ENOMEM; then nothing has changed, or the switch
+ * is `undescribed`. */
 int		 net_table_set(struct net *n, struct sw *sw, struct swtable *after, int64_t since, const struct net_listener *l);
 /* How its poll went; a doubt about it may be settled now. */
 void		 net_state_set(struct net *n, struct sw *sw, enum switch_state state);
