@@ -318,7 +318,7 @@ static void
 report_counters(const struct snmp_counters *c)
 {
 	const struct msg_counters m = { .requests = c->requests, .replies = c->replies, .timeouts = c->timeouts, .resent = c->resent,
-		.unsent = c->unsent, .strays = c->strays, .mismatched = c->mismatched, .malformed = c->malformed };
+		.nudges = c->nudges, .unsent = c->unsent, .strays = c->strays, .mismatched = c->mismatched, .malformed = c->malformed };
 	struct buf b = { 0 };
 
 	msg_counters_encode(&b, &m);

@@ -15,7 +15,8 @@ struct snmp_peer;			/* one switch with one credential */
 /* Since snmp_new(), over all peers; requests and replies are datagrams. */
 struct snmp_counters {
 	uint64_t	requests, replies, timeouts;
-	uint64_t	resent;		/* of the requests: once more after a time-out */
+	uint64_t	resent;		/* of the requests: once more after a time-out or a nudge */
+	uint64_t	nudges;		/* of the requests: an answer is late, is the switch there? */
 	uint64_t	unsent;		/* of the requests: the system did not take them; waited for like lost ones */
 	uint64_t	strays;		/* from nobody who was asked, or too late */
 	uint64_t	mismatched;	/* from the peer asked, but another version, community or PDU type; v3: or not authentic */

@@ -26,6 +26,7 @@
 #define RTO_FIRST_MS 1000
 #define RTO_MIN_MS 500
 #define RTO_MAX_MS 8000
+#define NUDGE_MIN_MS 100
 #define OUT_MAX 64
 #define OUT_OCTETS 8192			/* more than the largest question takes */
 #define PAUSE_MS 2
@@ -65,6 +66,7 @@ struct snmp_peer {
 	unsigned			 in_flight, max_in_flight, tries;
 	struct snmp_budget		*budget;	/* NULL: none */
 	struct rtt			 rtt[2];	/* GET and GETNEXT; GETBULK */
+	bool				 disordered;	/* it has answered a later question first */
 	struct peer_habits		 habits;
 };
 
@@ -208,10 +210,16 @@ next_id(void)
 	return (int32_t)ids;
 }
 
+static struct rtt *
+rtt_of(const struct ask *a)
+{
+	return &a->peer->rtt[a->command == ASK_BULK && !a->probing];
+}
+
 static long
 rto_ms(const struct ask *a)
 {
-	const struct rtt *r = &a->peer->rtt[a->command == ASK_BULK && !a->probing];
+	const struct rtt *r = rtt_of(a);
 	double ms = r->known ? r->srtt + 4 * r->rttvar : RTO_FIRST_MS;
 
 	if (ms < RTO_MIN_MS)
@@ -224,7 +232,7 @@ rto_ms(const struct ask *a)
 static void
 rtt_sample(struct ask *a)
 {
-	struct rtt *r = &a->peer->rtt[a->command == ASK_BULK && !a->probing];
+	struct rtt *r = rtt_of(a);
 	double ms = (double)mono_since(a->sent, mono_now());
 	double off = r->srtt > ms ? r->srtt - ms : ms - r->srtt;
 
@@ -251,16 +259,79 @@ arm(struct ask *a, long ms)
 	return a->armed;
 }
 
+/* Writes one datagram. false: it cannot be written. */
+static bool
+question_put(struct ask *a, struct message_question *q, const char *community, const char *context)
+{
+	static const long version[] = { [SNMP_V1] = MESSAGE_V1, [SNMP_V2C] = MESSAGE_V2C, [SNMP_V3] = MESSAGE_V3 };
+	struct snmp_peer *p = a->peer;
+	struct out *o = out_next(p);
+	uint8_t *at;
+
+	q->version = version[p->cred->version];
+	q->community = community != NULL ? community : p->cred->community;
+	q->id = next_id();
+	at = p->engine != NULL ? snmp_engine_write(p->engine, q, context, mono_now(), o->octets, OUT_OCTETS) : message_write(q, o->octets, OUT_OCTETS);
+	if (at == NULL)
+		return false;
+	out_put(p->s, o, at, (size_t)(o->octets + OUT_OCTETS - at));
+	return true;
+}
+
+/* ---- nudges: who answers in the order of asking, as agents do, and answers a later question, will not answer the one before it any
+ * more: that was lost, and is asked again at once, not after a time-out made for slow switches. One that is only slow gets to the
+ * nudge when it is done with the question. (The same thought as TCP's tail loss probe, RFC 8985.) A switch with another order shows
+ * it by an answer to what was given up, which counts; it is not nudged again. */
+
+/* 0: this question is not nudged. */
+static long
+nudge_ms(const struct ask *a)
+{
+	const struct snmp_peer *p = a->peer;
+	const struct rtt *r = rtt_of(a);
+	double ms = r->srtt + 4 * r->rttvar;
+
+	if (a->nudged || a->probing || !r->known || p->disordered || p->tries < TRIES)
+		return 0;
+	return ms < NUDGE_MIN_MS ? NUDGE_MIN_MS : ms * 2 < rto_ms(a) ? (long)ms : 0;
+}
+
+static void
+nudge(struct ask *a)
+{
+	struct message_oid uptime = { .n = 9, .v = { 1, 3, 6, 1, 2, 1, 1, 3, 0 } };
+	struct message_question q = { .pdu = PDU_GET, .repetitions = 1, .oids = &uptime, .n = 1 };
+	const struct snmp_budget *b = a->peer->budget;
+
+	a->nudged = true;
+	if ((b != NULL && b->requests + 2 > b->max_requests) || !question_put(a, &q, NULL, NULL))
+		return;
+	a->nudge_id = q.id;
+	a->nudge_of = a->reqid;
+	a->peer->s->counters.nudges++;
+	count_request(a->peer);
+}
+
 static void
 timer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct ask *a = arg;
-	int64_t left = mono_since(mono_now(), a->given_up);
+	struct mono now = mono_now();
+	int64_t left = mono_since(now, a->given_up);
+	long ms;
 
 	(void)fd, (void)what;
 	a->armed = false;
 	if (!a->waiting)
 		return;
+	if (left > 0 && (ms = nudge_ms(a)) > 0) {
+		int64_t due = ms - mono_since(a->sent, now);
+
+		if (due <= 0 && !snmp_is_behind(a->peer->s))
+			nudge(a);
+		else if (due < left)
+			left = due > 0 ? due : NUDGE_MIN_MS;
+	}
 	if (left > 0 && arm(a, (long)left + 1))
 		return;				/* it was set for an earlier datagram */
 	ask_ready(a, ASK_LOST);
@@ -271,21 +342,14 @@ static bool
 message_send(struct ask *a)
 {
 	static const uint8_t pdu[] = { PDU_GET, PDU_GETNEXT, PDU_GETBULK };
-	static const long version[] = { [SNMP_V1] = MESSAGE_V1, [SNMP_V2C] = MESSAGE_V2C, [SNMP_V3] = MESSAGE_V3 };
-	const struct conf_credential *cred = a->peer->cred;
-	struct snmp_engine *engine = a->peer->engine;
-	struct out *o = out_next(a->peer);
-	struct message_question q = { .version = version[cred->version],
-		.community = a->community != NULL ? a->community : cred->community, .pdu = pdu[a->command], .id = next_id(),
-		.repetitions = (int32_t)(a->repetitions > 0 ? a->repetitions : 1), .oids = a->oids, .n = a->n };
-	uint8_t *p;
+	const struct snmp_engine *engine = a->peer->engine;
+	struct message_question q = { .pdu = pdu[a->command], .repetitions = (int32_t)(a->repetitions > 0 ? a->repetitions : 1),
+		.oids = a->oids, .n = a->n };
 
 	a->probing = engine != NULL && !snmp_engine_is_known(engine);
-	p = engine != NULL ? snmp_engine_write(engine, &q, a->context, a->sent, o->octets, OUT_OCTETS) : message_write(&q, o->octets, OUT_OCTETS);
-	if (p == NULL)
+	if (!question_put(a, &q, a->community, a->context))
 		return false;
 	a->reqid = q.id;
-	out_put(a->peer->s, o, p, (size_t)(o->octets + OUT_OCTETS - p));
 	return true;
 }
 
@@ -295,7 +359,7 @@ ask_send(struct ask *a)
 {
 	struct snmp_peer *p = a->peer;
 	int64_t left = INT64_MAX;
-	long ms;
+	long ms, nudge;
 
 	assert(a->flying && !a->ready && a->n > 0 && a->n <= ASK_OIDS);
 	a->sent = mono_now();
@@ -314,6 +378,8 @@ ask_send(struct ask *a)
 		return ASK_UNSENT;
 	count_request(p);
 	a->given_up = mono_add(a->sent, ms);
+	if ((nudge = nudge_ms(a)) > 0 && nudge < ms)
+		ms = nudge;
 	if (!arm(a, ms + 1))
 		return ASK_UNSENT;	/* and not waiting: whatever comes is not taken for an answer */
 	a->waiting = true;
@@ -321,12 +387,34 @@ ask_send(struct ask *a)
 }
 
 static void
-ask_go(struct ask *a)
+ask_put(struct ask *a)
 {
 	enum ask_outcome o = ask_send(a);
 
 	if (o != ASK_OPEN)
 		ask_ready(a, o);
+}
+
+static void
+ask_go(struct ask *a)
+{
+	a->nudged = a->twice = false;
+	ask_put(a);
+}
+
+/* The answer to a nudge. */
+static void
+ask_nudged(struct ask *a)
+{
+	a->peer->s->counters.replies++;
+	a->nudge_id = 0;
+	if (a->nudge_of != a->reqid)
+		return;				/* the answer came after all, and before this */
+	a->twice = true;
+	a->earlier_id = a->reqid;
+	a->earlier_sent = a->sent;
+	a->peer->s->counters.resent++;
+	ask_put(a);
 }
 
 static void
@@ -576,15 +664,15 @@ came_from(const struct sockaddr_storage *ss, struct ip_port *out)
 	return false;
 }
 
-/* To a question with its id. */
+/* To a question with its id, community (NULL: the credential's) and context. */
 static enum snmp_heard
-hear(const struct ask *a, uint8_t *datagram, size_t n, struct message_look *l)
+hear(const struct snmp_peer *p, const char *community, const char *context, uint8_t *datagram, size_t n, struct message_look *l)
 {
-	const struct conf_credential *cred = a->peer->cred;
-	const char *c = a->community != NULL ? a->community : cred->community;
+	const struct conf_credential *cred = p->cred;
+	const char *c = community != NULL ? community : cred->community;
 
-	if (a->peer->engine != NULL)
-		return l->version == MESSAGE_V3 ? snmp_engine_read(a->peer->engine, datagram, n, l, a->context, mono_now()) : HEARD_NOTHING;
+	if (p->engine != NULL)
+		return l->version == MESSAGE_V3 ? snmp_engine_read(p->engine, datagram, n, l, context, mono_now()) : HEARD_NOTHING;
 	if (l->version != (cred->version == SNMP_V1 ? MESSAGE_V1 : MESSAGE_V2C) || l->pdu != PDU_RESPONSE || l->n_community != strlen(c) ||
 	    memcmp(l->community, c, l->n_community) != 0)
 		return HEARD_NOTHING;
@@ -613,18 +701,32 @@ take_answer(struct ask *a, const struct message_look *l, enum snmp_heard heard)
 }
 
 /* What a datagram is to those who are waited for at its source. */
-struct source { bool asked, matched; struct ask *answered; enum snmp_heard heard; };
+struct source { bool asked, matched; struct ask *answered, *nudged; enum snmp_heard heard; };
 
 /* The asks of one peer: *s learns whether this is an answer of theirs. No two have the same id. */
 static void
 source_look(struct source *s, struct snmp_peer *p, uint8_t *octets, size_t n, struct message_look *l)
 {
-	for (struct ask *a = p->asks; a != NULL; a = a->next) {
-		if (!a->waiting || a->ready || l->id != a->reqid)
+	for (struct ask *a = p->asks; a != NULL && l->id != 0; a = a->next) {
+		if (!a->waiting || a->ready || (l->id != a->reqid && l->id != a->nudge_id && l->id != a->earlier_id))
 			continue;
 		s->matched = true;
-		if ((s->heard = hear(a, octets, n, l)) != HEARD_NOTHING)
+		if (l->id == a->nudge_id) {
+			if (hear(p, NULL, NULL, octets, n, l) == HEARD_RESPONSE)
+				s->nudged = a;
+			return;
+		}
+		if ((s->heard = hear(p, a->community, a->context, octets, n, l)) == HEARD_NOTHING)
+			return;
+		if (l->id == a->reqid || a->twice)
 			s->answered = a;
+		else
+			s->matched = false;	/* the answer to its repetition was taken */
+		if (l->id == a->earlier_id) {
+			p->disordered = true;
+			if (a->twice)
+				a->sent = a->earlier_sent;
+		}
 		return;
 	}
 }
@@ -659,6 +761,8 @@ datagram_in(struct snmp *s, const struct sockaddr_storage *ss, uint8_t *p, size_
 			source_look(&src, f->peer, p, n, &l);
 	if (src.answered != NULL)
 		take_answer(src.answered, &l, src.heard);
+	else if (src.nudged != NULL)
+		ask_nudged(src.nudged);
 	else if (src.matched) {
 		s->counters.mismatched++;
 		if (log_limit(&last))

@@ -85,7 +85,8 @@ struct msg_report {
 /* What a poller has counted since it began; the names are those of `status`. */
 #define POLLER_COUNTERS(X)									\
 	X(requests, "datagrams asked") X(replies, "datagrams answered") X(timeouts, "questions that nobody answered in time")	\
-	X(resent, "asked once more after a time-out") X(unsent, "datagrams that the system did not take")		\
+	X(resent, "asked once more after a time-out or a nudge") X(nudges, "asked for sysUpTime, as an answer was late")	\
+	X(unsent, "datagrams that the system did not take")		\
 	X(strays, "datagrams from nobody who was asked, or too late")						\
 	X(mismatched, "replies of another version, community or user than asked")				\
 	X(malformed, "replies that are not SNMP")

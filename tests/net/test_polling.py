@@ -282,7 +282,56 @@ def late_and_twice(rogue):
          n['strays'] >= asked - 8 > 0, True)
     p, n = poll(rogue, Late(), '-n', '2', '-w', '500')
     whole('P3: a late reply', p)
-    same('P3: is a stray, and its question was asked again', (n['timeouts'], n['resent'], n['strays']), (1, 1, 1))
+    same('P3: is a stray, and its question was asked again', (n['resent'], n['strays']), (1, 1))
+
+
+# ---- what is lost is asked again when a later question is answered; who is slow is left in peace
+
+class Loses(Switch):
+    """From its second poll on, of the questions for tables the 3rd, 8th, 13th … gets lost."""
+
+    def __init__(self):
+        super().__init__(tables(range(1, 1001)))
+        self.begun, self.seen, self.lost, self.nudged = 0, 0, 0, 0
+
+    def answer(self, q):
+        self.begun += (1, 3, 6, 1, 2, 1, 1, 2, 0) in q.oids
+        self.nudged += q.oids == [UPTIME]
+        if self.begun < 2 or q.pdu == GET:
+            return super().answer(q)
+        self.seen += 1
+        self.lost += self.seen % 5 == 3
+        return [] if self.seen % 5 == 3 else super().answer(q)
+
+
+class Ponders(Loses):
+    """What Loses loses this one answers late, and other questions meanwhile."""
+
+    def answer(self, q):
+        a = super().answer(q)
+        return a if a else [(0.15, Switch.answer(self, q), None, False)]
+
+
+class Dies(Loses):
+    def answer(self, q):
+        return [] if self.begun >= 2 and q.pdu != GET else super().answer(q)
+
+
+def nudges(rogue):
+    s = Loses()
+    p, n = poll(rogue, s, '-n', '2')
+    same('lost questions: read whole', (p['state'], p['complete'], len(p['macs'])), ('ok', ALL, 1000))
+    same(f'each was asked again without its time-out: {s.lost} lost, {p["timeouts"]}, {n}',
+         (s.lost > 5, p['timeouts'] * 3 <= s.lost, n['resent'] >= s.lost, s.lost - p['timeouts'] <= n['nudges'] < s.lost + 4), (True, ) * 4)
+    same('a request is counted when it is sent', n['requests'], len(s.asked))
+    s = Ponders()
+    p, n = poll(rogue, s, '-n', '2')
+    same('slow answers: read whole', (p['state'], p['complete'], len(p['macs'])), ('ok', ALL, 1000))
+    same(f'who answers out of order is not nudged again: {s.lost} slow, {n}', (s.lost > 20, 1 <= n['nudges'] <= 3, n['timeouts']), (True, True, 0))
+    s = Dies()
+    p, n = poll(rogue, s, '-n', '2')
+    same(f'no answer to tables, but to nudges: {n}', (p['state'], 3 <= n['timeouts'] <= 12, n['nudges'] <= n['timeouts']),
+         ('incomplete', True, True))
 
 
 # ---- P6: a restart in the middle
@@ -543,7 +592,7 @@ def main():
     rogue = Rogue()
     with Lab(BUILD) as lab:
         engines = another_engine(lab)
-        for part in (requests_that_shrink, walks_that_end, rubbish, whose_reply, late_and_twice, restarts, comes_back, many, our_own_trouble):
+        for part in (requests_that_shrink, walks_that_end, rubbish, whose_reply, late_and_twice, nudges, restarts, comes_back, many, our_own_trouble):
             t = time.monotonic()
             part(rogue)
             print(f'-- {part.__name__}: {time.monotonic() - t:.1f} s', flush=True)
