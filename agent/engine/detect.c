@@ -435,6 +435,17 @@ is_left_behind(const struct engine *e, const struct finding *f, const struct loc
 	return is_placed(l) && since != 0 && since < f->placed_since && !same_place(e, &f->d.location.place, &l->place);
 }
 
+/* Both are behind an uplink, and another uplink has learned it since: it went from behind one switch that cannot be asked to behind
+ * another. */
+static bool
+is_beyond_another(const struct engine *e, const struct finding *f, const struct detection *d)
+{
+	const struct location *was = &f->d.location, *is = &d->location;
+
+	return was->verdict == VERDICT_BEYOND && is->verdict == VERDICT_BEYOND && !is_old(e, was) && !same_place(e, &was->place, &is->place) &&
+	    since_at(e, d->mac, &is->place) > since_at(e, d->mac, &was->place);
+}
+
 /* A device that was gone shows again: as a fact of now, not as what an uplink still remembers. */
 static bool
 is_back(const struct engine *e, const struct finding *f, const struct detection *d)
@@ -519,7 +530,7 @@ finding_update(struct engine *e, struct finding *f, struct detection *d, struct 
 		d->told = TOLD_NOT;
 	}
 	d->severity = severity_of(e, d);
-	if (told_again || (is_better(&f->d, d) && (d->told == TOLD_SINGLY || !is_quiet(e, d)))) {
+	if (told_again || ((is_better(&f->d, d) || is_beyond_another(e, f, d)) && (d->told == TOLD_SINGLY || !is_quiet(e, d)))) {
 		f->seen_at = now.wall;
 		tell(e, f, d, told_again ? EVENT_DEVICE_DETECTED : EVENT_DEVICE_CHANGED, now);
 		return;

@@ -369,6 +369,32 @@ a_camera_that_went_where_nobody_looks_is_not_said_to_be_on_its_old_port(void **s
 }
 
 static void
+a_camera_that_went_from_behind_one_dead_switch_to_behind_another_is_told(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	for (uint32_t missed = 1; missed <= 3; missed++) {
+		lab_report(A, SWITCH_UNREACHABLE, missed);
+		lab_report(B, SWITCH_UNREACHABLE, missed);
+	}
+	for (uint32_t port = 1; port <= 2; port++) {
+		lab.fdb[CORE][0] = (struct seen){ CAMERA, port, 20 };	/* 1 leads to a, 2 to b */
+		for (int i = 0; i < 3; i++) {
+			lab_later(20000);
+			lab_poll(CORE);
+		}
+		assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", port == 1 ? &ev : NULL), 1);
+		assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", port == 2 ? &ev : NULL), port - 1);
+		assert_int_equal(ev.verdict, VERDICT_BEYOND);
+		assert_int_equal(ev.if_index, port);
+	}
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
+}
+
+static void
 a_changed_policy_finds_what_was_there_and_lets_go_of_it(void **state)
 {
 	struct event ev;
@@ -1206,6 +1232,7 @@ main(void)
 		CLAIM(a_standing_conflict_is_not_told_again_by_a_restart_but_when_it_comes_back),
 		CLAIM(q2_a_crash_at_any_report_neither_loses_nor_repeats), CLAIM(a_camera_that_only_an_uplink_remembers_is_gone),
 		CLAIM(a_camera_that_went_where_nobody_looks_is_not_said_to_be_on_its_old_port),
+		CLAIM(a_camera_that_went_from_behind_one_dead_switch_to_behind_another_is_told),
 		CLAIM(a_changed_policy_finds_what_was_there_and_lets_go_of_it),
 		CLAIM(a_policy_changed_between_two_runs_is_one_that_brings_up),
 		CLAIM(d6_more_than_eight_on_a_port_are_one_flood_with_their_number_over_a_crash),
