@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -332,24 +333,52 @@ kid_closed(void *arg, struct chan *c)
 
 static const struct chan_ops kid_ops = { kid_message, kid_closed, NULL };
 
-static void
-kid_exec(const struct kid *k, int fd)
+/* The environment of a role. A heap in pages of 2 MB, where the system has them for who asks: a first sweep touches all of it, and to
+ * get it in pages of 4 KB took a quarter of its time. The C library takes this wish from here only; what the user has set there
+ * stays. NULL: out of memory. */
+static char **
+kid_environment(const struct role *r)
+{
+	static char large[] = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1";
+	char **env;
+	size_t n = 0;
+
+	while (environ[n] != NULL)
+		n++;
+	if ((env = calloc(n + 2, sizeof *env)) == NULL)
+		return NULL;
+	memcpy(env, environ, n * sizeof *env);
+	if (r->large && getenv("GLIBC_TUNABLES") == NULL)
+		env[n] = large;
+	return env;
+}
+
+/* Not by fork(): that copies our memory's map for a process which leaves it at once, and costs us a copy of each page we write then. */
+static int
+kid_exec(const struct kid *k, int fd, pid_t *pid)
 {
 	char role[32];
 	char *const argv[] = { (char *)"camtrapd", (char *)"--role", role, parent.verbose ? (char *)"-v" : NULL, NULL };
+	char **env = kid_environment(k->role);
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t how;
+	sigset_t none;
+	int rc = ENOMEM;
 
 	snprintf(role, sizeof role, "%s:%u", k->role->name, k->index);
-	if (fd != CHILD_FD && dup2(fd, CHILD_FD) < 0)
-		_exit(1);
-	if (fd == CHILD_FD)
-		fcntl(fd, F_SETFD, 0);
-	close_range(CHILD_FD + 1, ~0U, 0);
-	/* A heap in pages of 2 MB, where the system has them for who asks: a first sweep touches all of it, and to get it in pages of 4 KB
-	 * took a quarter of its time. The C library takes this wish from here only; what the user has set there stays. */
-	if (k->role->large)
-		setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
-	execv("/proc/self/exe", argv);
-	_exit(127);
+	sigemptyset(&none);
+	if (env != NULL && posix_spawnattr_init(&how) == 0) {
+		if (posix_spawn_file_actions_init(&files) == 0) {
+			if ((rc = posix_spawnattr_setsigmask(&how, &none)) == 0 && (rc = posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK)) == 0 &&
+			    (rc = posix_spawn_file_actions_adddup2(&files, fd, CHILD_FD)) == 0 &&
+			    (rc = posix_spawn_file_actions_addclosefrom_np(&files, CHILD_FD + 1)) == 0)
+				rc = posix_spawn(pid, "/proc/self/exe", &files, &how, argv, env);
+			posix_spawn_file_actions_destroy(&files);
+		}
+		posix_spawnattr_destroy(&how);
+	}
+	free(env);
+	return -rc;
 }
 
 /* 0: runs, and has been sent its configuration. A negative errno-like code: nothing was started. */
@@ -357,8 +386,6 @@ static int
 kid_spawn(struct kid *k)
 {
 	int conf = conf_file(k, parent.conf), pair[2], rc;
-	sigset_t none;
-	pid_t pid;
 
 	assert(k->pid == 0 && k->chan == NULL);
 	if (conf < 0)
@@ -371,18 +398,10 @@ kid_spawn(struct kid *k)
 	if ((k->chan = chan_new(parent.base, pair[0], &kid_ops, k)) == NULL) {
 		close(pair[0]);
 		rc = -ENOMEM;
-	} else if ((pid = fork()) < 0) {
-		rc = -errno;
+	} else if ((rc = kid_exec(k, pair[1], &k->pid)) < 0) {
 		chan_free(k->chan);
 		k->chan = NULL;
-	} else if (pid == 0) {
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		kid_exec(k, pair[1]);
-		_exit(127);
-	} else {
-		k->pid = pid;
-		rc = 0;
+		k->pid = 0;
 	}
 	close(pair[1]);
 	if (rc == 0 && k->role->peer == PEER_VIEWS && parent.control >= 0 && chan_put_fd(k->chan, MSG_LISTEN, NULL, parent.control) < 0)
