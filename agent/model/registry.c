@@ -16,6 +16,7 @@
 
 #define FILES_MAX 48			/* 16 in the configuration, each oui.csv with two beside it */
 #define FILE_OCTETS_MAX (64 << 20)
+#define PIECE_OCTETS (64 << 10)		/* far more than a line has */
 
 struct block { uint64_t prefix; uint32_t name; uint8_t file; };		/* prefix: the top bits, at the bottom of the number */
 struct blocks { unsigned bits; struct block *v; size_t n, cap; };
@@ -223,43 +224,79 @@ manuf_date(const char *p, const char *end, struct wall *dated)
 		dated->us = (int64_t)timegm(&tm) * 1000000;
 }
 
-int
-registry_add(struct registry *r, const char *path, const char *text, size_t n, struct wall dated)
+/* What is read of one file. */
+struct reading { bool csv, begun; struct wall own; };
+
+/* 0, -EINVAL: `text`, the begin of the file, is of no known format; -ENOMEM. */
+static int
+file_begin(struct registry *r, struct reading *in, const char *path, const char *text, size_t n, struct wall dated)
 {
 	static const char header[] = "Registry,Assignment,Organization Name";
-	bool csv = n >= sizeof header - 1 && memcmp(text, header, sizeof header - 1) == 0;
-	const char *end = text + n;
-	struct wall own = { 0 };
-	struct registry_file *f;
 
-	if (r->n_files == FILES_MAX || (!csv && (n == 0 || (text[0] != '#' && memchr(text, '\t', n) == NULL))))
+	*in = (struct reading){ .csv = n >= sizeof header - 1 && memcmp(text, header, sizeof header - 1) == 0 };
+	if (r->n_files == FILES_MAX || (!in->csv && (n == 0 || (text[0] != '#' && memchr(text, '\t', n) == NULL))))
 		return -EINVAL;
 	if ((r->paths[r->n_files] = strdup(path)) == NULL) {
 		r->no_memory = true;
 		return -ENOMEM;
 	}
-	f = &r->files[r->n_files];
-	*f = (struct registry_file){ r->paths[r->n_files], dated, 0, 0 };
+	r->files[r->n_files] = (struct registry_file){ r->paths[r->n_files], dated, 0, 0 };
 	r->n_files++;
-	for (const char *line = text; line < end;) {
-		const char *eol = memchr(line, '\n', (size_t)(end - line)), *stop;
+	return 0;
+}
 
+static void
+line_add(struct registry *r, struct reading *in, const char *line, const char *eol)
+{
+	struct registry_file *f = &r->files[r->n_files - 1];
+	const char *stop = eol > line && eol[-1] == '\r' ? eol - 1 : eol;
+	bool header = in->csv && !in->begun;
+
+	in->begun = true;
+	if (line == stop || header)
+		return;
+	if (*line == '#')
+		manuf_date(line, stop, &in->own);
+	else if (in->csv ? csv_line(r, line, stop) : manuf_line(r, line, stop))
+		f->entries++;
+	else
+		f->refused++;
+}
+
+/* The lines of `text`; the last one only if it has an end, or `all`. What is left of it. */
+static size_t
+lines_add(struct registry *r, struct reading *in, const char *text, size_t n, bool all)
+{
+	const char *end = text + n, *line = text, *eol;
+
+	for (; line < end && ((eol = memchr(line, '\n', (size_t)(end - line))) != NULL || all); line = eol + 1) {
 		if (eol == NULL)
 			eol = end;
-		stop = eol > line && eol[-1] == '\r' ? eol - 1 : eol;
-		if (line < stop && *line == '#')
-			manuf_date(line, stop, &own);
-		else if (line < stop && !(csv && line == text)) {
-			if (csv ? csv_line(r, line, stop) : manuf_line(r, line, stop))
-				f->entries++;
-			else
-				f->refused++;
-		}
-		line = eol + 1;
+		line_add(r, in, line, eol);
+		if (eol == end)
+			return 0;
 	}
-	if (own.us != 0)
-		f->dated = own;
+	return (size_t)(end - line);
+}
+
+static int
+file_end(struct registry *r, const struct reading *in)
+{
+	if (in->own.us != 0)
+		r->files[r->n_files - 1].dated = in->own;
 	return r->no_memory ? -ENOMEM : 0;
+}
+
+int
+registry_add(struct registry *r, const char *path, const char *text, size_t n, struct wall dated)
+{
+	struct reading in;
+	int rc = file_begin(r, &in, path, text, n, dated);
+
+	if (rc < 0)
+		return rc;
+	lines_add(r, &in, text, n, true);
+	return file_end(r, &in);
 }
 
 static const struct registry *sorting;	/* qsort() has no argument for its comparison; set only in registry_finish() */
@@ -340,22 +377,20 @@ registry_files(const struct registry *r, size_t *count)
 
 /* ---- files */
 
-static char *
-file_read(const char *path, size_t *n, struct wall *mtime)
+static FILE *
+file_open(const char *path, struct wall *mtime)
 {
 	FILE *f = fopen(path, "re");
 	struct stat st;
-	char *text = NULL;
 
 	if (f == NULL)
 		return NULL;
-	if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= FILE_OCTETS_MAX &&
-	    (text = malloc((size_t)st.st_size)) != NULL) {
-		*n = fread(text, 1, (size_t)st.st_size, f);
-		mtime->us = (int64_t)st.st_mtime * 1000000;
+	if (fstat(fileno(f), &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > FILE_OCTETS_MAX) {
+		fclose(f);
+		return NULL;
 	}
-	fclose(f);
-	return text;
+	mtime->us = (int64_t)st.st_mtime * 1000000;
+	return f;
 }
 
 /* ieee-data keeps the time of its download beside the files. */
@@ -363,41 +398,66 @@ static void
 lastupdate(const char *path, struct wall *dated)
 {
 	const char *slash = strrchr(path, '/');
-	char beside[512], *text;
+	char beside[512], number[20] = "";
 	struct wall ignored;
 	uint64_t seconds;
-	size_t n;
+	FILE *f;
 
 	if (slash == NULL || (size_t)snprintf(beside, sizeof beside, "%.*s/.lastupdate", (int)(slash - path), path) >= sizeof beside ||
-	    (text = file_read(beside, &n, &ignored)) == NULL)
+	    (f = file_open(beside, &ignored)) == NULL)
 		return;
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-		n--;
-	if (n < 20) {
-		char number[20];
-
-		memcpy(number, text, n);
-		number[n] = '\0';
+	if (fgets(number, sizeof number, f) != NULL) {
+		number[strcspn(number, "\r\n")] = '\0';
 		if (num_parse(number, 1, 4102444800u, &seconds) == 0)
 			dated->us = (int64_t)seconds * 1000000;
 	}
-	free(text);
+	fclose(f);
+}
+
+/* In pieces: whole, the file would be the largest thing that the engine of a small network ever had in memory. */
+static int
+file_lines(struct registry *r, const char *path, FILE *f, char *piece, struct wall dated)
+{
+	size_t kept = 0, n = fread(piece, 1, PIECE_OCTETS, f);
+	struct reading in;
+	int rc = file_begin(r, &in, path, piece, n, dated);
+
+	if (rc < 0)
+		return rc;
+	while (n > 0) {
+		bool last = kept + n < PIECE_OCTETS;	/* fread() gives less only at the end */
+
+		n += kept;
+		kept = lines_add(r, &in, piece, n, last);
+		if (kept == n && !last) {		/* no line is so long */
+			r->files[r->n_files - 1].refused++;
+			kept = 0;
+		}
+		memmove(piece, piece + n - kept, kept);
+		n = last ? 0 : fread(piece + kept, 1, PIECE_OCTETS - kept, f);
+	}
+	lines_add(r, &in, piece, kept, true);
+	return file_end(r, &in);
 }
 
 static bool
 file_add(struct registry *r, const char *path)
 {
 	struct wall dated = { 0 };
-	size_t n;
-	char *text = file_read(path, &n, &dated);
-	int rc;
+	FILE *f = file_open(path, &dated);
+	char *piece = malloc(PIECE_OCTETS);
+	int rc = -ENOENT;
 
-	if (text == NULL)
-		return false;
-	lastupdate(path, &dated);
-	if ((rc = registry_add(r, path, text, n, dated)) == -EINVAL)
-		log_warnx("%s: neither the IEEE's CSV nor Wireshark's manuf", path);
-	free(text);
+	if (piece == NULL)
+		r->no_memory = true;
+	else if (f != NULL) {
+		lastupdate(path, &dated);
+		if ((rc = file_lines(r, path, f, piece, dated)) == -EINVAL)
+			log_warnx("%s: neither the IEEE's CSV nor Wireshark's manuf", path);
+	}
+	if (f != NULL)
+		fclose(f);
+	free(piece);
 	return rc == 0;
 }
 
