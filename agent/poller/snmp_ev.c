@@ -26,7 +26,8 @@
 #define RTO_FIRST_MS 1000
 #define RTO_MIN_MS 500
 #define RTO_MAX_MS 8000
-#define NUDGE_MIN_MS 100
+#define NUDGE_MIN_MS 200
+#define NUDGE_AFTER_MS 50
 #define OUT_MAX 64
 #define OUT_OCTETS 8192			/* more than the largest question takes */
 #define PAUSE_MS 2
@@ -87,6 +88,7 @@ struct snmp {
 	unsigned		 haste;		/* reads until the next pause is tried */
 	int			 got;		/* answers of the last turn */
 	size_t			 in_flight;	/* of all peers */
+	struct mono		 answered;	/* when the youngest question was sent that has an answer */
 	size_t			 peers[2];	/* of each address family */
 	struct sockaddr_storage	 from[BATCH];
 	struct mmsghdr		 in[BATCH];
@@ -281,7 +283,8 @@ question_put(struct ask *a, struct message_question *q, const char *community, c
 /* ---- nudges: who answers in the order of asking, as agents do, and answers a later question, will not answer the one before it any
  * more: that was lost, and is asked again at once, not after a time-out made for slow switches. One that is only slow gets to the
  * nudge when it is done with the question. (The same thought as TCP's tail loss probe, RFC 8985.) A switch with another order shows
- * it by an answer to what was given up, which counts; it is not nudged again. */
+ * it by an answer to what was given up, which counts; it is not nudged again. Nobody is nudged before others have answered what they
+ * were asked later: until then it may be we, or the way to all of them, that is slow. */
 
 /* 0: this question is not nudged. */
 static long
@@ -327,10 +330,10 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 	if (left > 0 && (ms = nudge_ms(a)) > 0) {
 		int64_t due = ms - mono_since(a->sent, now);
 
-		if (due <= 0 && !snmp_is_behind(a->peer->s))
+		if (due <= 0 && !snmp_is_behind(a->peer->s) && mono_since(a->sent, a->peer->s->answered) >= NUDGE_AFTER_MS)
 			nudge(a);
 		else if (due < left)
-			left = due > 0 ? due : NUDGE_MIN_MS;
+			left = due > 0 ? due : NUDGE_AFTER_MS < left ? NUDGE_AFTER_MS : left;
 	}
 	if (left > 0 && arm(a, (long)left + 1))
 		return;				/* it was set for an earlier datagram */
@@ -489,6 +492,8 @@ ask_judge(struct ask *a)
 		if (asked_once_more(a))
 			return;
 	} else if (a->outcome == ASK_ANSWERED) {
+		if (mono_since(p->s->answered, a->sent) > 0)
+			p->s->answered = a->sent;
 		rtt_sample(a);
 		a->timeouts = 0;
 		a->resynced = false;
