@@ -577,6 +577,12 @@ poll_waiting(const struct poll *p)
 	return p->phase == POLL_PING || (p->phase == POLL_PROBE && p->budget.timeouts > 0);
 }
 
+bool
+poll_unheard(const struct poll *p)
+{
+	return p->phase == POLL_PROBE;
+}
+
 void
 poll_progress(const struct poll *p, unsigned *done, unsigned *all, const char **step)
 {

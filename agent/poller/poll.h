@@ -39,6 +39,8 @@ void		 poll_expect(struct poll *p, uint64_t sum);
 void		 poll_ping(struct poll *p);
 /* True while it waits for a first answer, after a time-out or in a ping: most likely the switch is dead. */
 bool		 poll_waiting(const struct poll *p);
+/* True while no credential has had an answer in this poll. */
+bool		 poll_unheard(const struct poll *p);
 /* The VLAN whose context is being asked; 0: the default one. For who taps. */
 uint16_t	 poll_vlan(const struct poll *p);
 /* Progress for people: steps done and in all. */

@@ -17,11 +17,14 @@
 #include "poller/report.h"
 #include "proc/child.h"
 
-enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000, RUSH = 64, TIDY_MS = 5000 };
+enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000, RUSH = 32, TIDY_MS = 5000,
+	TURN_FIRST = 96, TURN_MORE = 8, SLOW_MS = 400 };
 
 enum lane { LANE_LIVE, LANE_NEW, LANE_SILENT, LANE_N };
-/* The slots of each lane, and how many polls start at once: neither the switches nor we get all of them. A poll of a live switch
- * takes a fraction of a second and 100 KB; the next one has its slot at once. Those never polled may be dead for all we know. */
+/* The slots of each lane, and how many polls start at once: neither the switches nor we get all of them. Those never polled may be
+ * dead for all we know; those that answer have their turn together, TURN_FIRST of them: each takes 150 KB, fresh memory costs more
+ * than what is done in it, and where switches are fast more at once are not faster. Where a poll takes more than SLOW_MS they are
+ * TURN_MORE more with each tick that others wait. */
 static const struct { unsigned slots, per_tick; } lanes[LANE_N] = { { 128, 64 }, { 500, 64 }, { 500, 32 } };
 
 struct conf_ref { struct conf *conf; size_t users; };
@@ -52,6 +55,8 @@ static struct poller {
 	size_t			 n_buckets;
 	uint64_t		 dropped;
 	unsigned		 n_running;
+	unsigned		 more[LANE_N];	/* ticks in a row that somebody waited, while polls were slow */
+	double			 took_ms;	/* a poll that was answered, on average */
 	bool			 unreported, configured, starting;
 	struct mono		 counters_at, said_at;
 	struct mono		 rush_at;	/* so many ran at once that the heap has become large; 0: not since it was tidied */
@@ -251,6 +256,8 @@ poll_done(void *arg, const struct poll_result *r)
 		return;
 	}
 	w->dead = r->state == SWITCH_UNREACHABLE;
+	if (!w->dead)
+		poller.took_ms += ((double)mono_since(w->began, mono_now()) - poller.took_ms) / 16;
 	w->pings = ping ? w->pings + 1 : 0;
 	head_set(w, r, ping);
 	w->known = true;
@@ -279,25 +286,45 @@ sw_start(struct sw *w)
 		poll_start(w->poll);
 }
 
-/* Those never polled come all at once, and what they take is taken from those whose tables wait to be read. */
-static bool
-lane_may_start(enum lane l, unsigned used)
+/* Whose slot a running poll has. */
+static enum lane
+lane_of(const struct sw *w, bool behind)
 {
-	return used < lanes[l].slots && poller.n_running < RUNNING_MAX && (l != LANE_NEW || !snmp_is_behind(poller.snmp));
+	return w->ping || (!behind && poll_waiting(w->poll)) ? LANE_SILENT : w->known ? LANE_LIVE : LANE_NEW;
+}
+
+/* It answers, or was asked just now. */
+static bool
+is_answering(const struct sw *w, struct mono now)
+{
+	return !poll_unheard(w->poll) || mono_since(w->began, now) < TICK_MS;
+}
+
+/* How many of a lane may be answering at once. */
+static unsigned
+turn_of(enum lane l)
+{
+	return l == LANE_SILENT || poller.more[l] > RUNNING_MAX ? RUNNING_MAX : TURN_FIRST + poller.more[l] * TURN_MORE;
 }
 
 /* In order of arrival, as far as there are slots; up to lane `last`. */
 static void
 start_queued(enum lane last)
 {
-	unsigned used[LANE_N] = { 0 };
+	unsigned used[LANE_N] = { 0 }, answering[LANE_N] = { 0 };
 	bool behind = snmp_is_behind(poller.snmp);	/* then who waits may be waiting for us */
+	struct mono now = mono_now();
 	struct sw *w;
 
-	TAILQ_FOREACH(w, &poller.running, line)
-		used[w->ping || (!behind && poll_waiting(w->poll)) ? LANE_SILENT : w->known ? LANE_LIVE : LANE_NEW]++;
+	TAILQ_FOREACH(w, &poller.running, line) {
+		enum lane l = lane_of(w, behind);
+
+		used[l]++;
+		answering[l] += is_answering(w, now);
+	}
 	for (enum lane l = 0; l <= last; l++)
-		for (unsigned i = 0; i < lanes[l].per_tick && lane_may_start(l, used[l]); i++, used[l]++) {
+		for (unsigned i = 0; i < lanes[l].per_tick && used[l] < lanes[l].slots && answering[l] < turn_of(l) &&
+		    poller.n_running < RUNNING_MAX; i++, used[l]++, answering[l]++) {
 			if ((w = TAILQ_FIRST(&poller.queue[l])) == NULL)
 				break;
 			sw_start(w);
@@ -311,7 +338,7 @@ start_cb(evutil_socket_t fd, short what, void *arg)
 	assert(poller.starting);
 	poller.starting = false;
 	if (poller.engine != NULL && !chan_busy(poller.engine))
-		start_queued(LANE_LIVE);
+		start_queued(LANE_NEW);
 }
 
 static void
@@ -401,6 +428,8 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	if (poller.engine == NULL || chan_busy(poller.engine))
 		return;
 	report_again();
+	for (enum lane l = 0; l < LANE_N; l++)
+		poller.more[l] = TAILQ_EMPTY(&poller.queue[l]) ? 0 : poller.more[l] + (poller.took_ms > SLOW_MS);
 	start_queued(LANE_SILENT);
 }
 

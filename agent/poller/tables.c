@@ -235,7 +235,15 @@ over_memory(struct tables *t)
 	return false;
 }
 
-enum { ROOM_FIRST = 48 << 10, ROOM_FIRST_OCTETS = 16 << 10 };	/* what a switch of 48 ports and as many stations takes */
+/* What a switch of 48 ports and as many stations takes: objects, sub-identifiers of their indexes, octets. */
+enum { CELLS_FIRST = 1024, IDX_FIRST = 3072, OCT_FIRST = 6144 };
+
+static size_t
+room_first(const struct tables *t, void *const *array)
+{
+	return array == (void *const *)&t->cells ? CELLS_FIRST : array == (void *const *)&t->idx ? IDX_FIRST :
+	    array == (void *const *)&t->oct ? OCT_FIRST : 0;
+}
 
 /* Room for `more` elements. Near the limit of memory the steps get smaller, so that it is used up. Objects get half of it: what
  * is made of them needs the rest. */
@@ -244,7 +252,7 @@ room(struct tables *t, void **array, size_t n, size_t *cap, size_t more, size_t 
 {
 	bool made = array == (void **)&t->rows || array == (void **)&t->fdb || array == (void **)&t->arp;
 	size_t max = made ? TABLES_BYTES_MAX : TABLES_BYTES_MAX / 2;
-	size_t want = *cap > 0 ? *cap + *cap / 2 : made ? 0 : size == 1 ? ROOM_FIRST_OCTETS : ROOM_FIRST / size, left = t->bytes < max ? (max - t->bytes) / size : 0;
+	size_t want = *cap > 0 ? *cap + *cap / 2 : room_first(t, array), left = t->bytes < max ? (max - t->bytes) / size : 0;
 	void *p;
 
 	assert(t->bytes <= TABLES_BYTES_MAX && n <= *cap);
