@@ -335,7 +335,7 @@ static bool
 sign(const struct snmp_engine *e, const uint8_t *p, size_t n, const uint8_t *digest, uint8_t out[static EVP_MAX_MD_SIZE])
 {
 	static const uint8_t zeros[DIGEST_MAX];
-	EVP_MAC_CTX *c = e->usm->mac[e->cred->auth];
+	EVP_MAC_CTX *c = mac_find(e->usm, e->cred->auth) ? e->usm->mac[e->cred->auth] : NULL;	/* keys_leave() may have given it up */
 	size_t sent = auth_kinds[e->cred->auth].sent, before = (size_t)(digest - p), done;
 
 	assert(e->keyed && before + sent <= n);

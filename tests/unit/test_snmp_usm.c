@@ -11,6 +11,7 @@
 
 #include <net-snmp/net-snmp-config.h>
 #include <net-snmp/net-snmp-includes.h>
+#include <openssl/evp.h>
 
 #include "base/num.h"
 #include "poller/snmp_usm.h"
@@ -647,6 +648,39 @@ credentials_that_are_refused(void **state)
 	}
 }
 
+/* Linked with --wrap. */
+static bool mac_fails;
+int __real_EVP_MAC_init(EVP_MAC_CTX *c, const unsigned char *key, size_t n, const OSSL_PARAM *params);
+int __wrap_EVP_MAC_init(EVP_MAC_CTX *c, const unsigned char *key, size_t n, const OSSL_PARAM *params);
+
+int
+__wrap_EVP_MAC_init(EVP_MAC_CTX *c, const unsigned char *key, size_t n, const OSSL_PARAM *params)
+{
+	return mac_fails ? 0 : __real_EVP_MAC_init(c, key, n, params);
+}
+
+/* Memory that was out when an engine was forgotten, or when a question was to be signed, does not end its protocol for all. */
+static void
+a_failure_to_sign_passes(void **state)
+{
+	struct both b, c;
+	uint8_t buf[ROOM];
+	size_t n = 0;
+
+	(void)state;
+	make_usual(&b);
+	make_usual(&c);
+	question_is_read_by_the_library(&c);
+	mac_fails = true;
+	snmp_engine_forget(c.engine);
+	assert_null(ask(&b, buf, &n));
+	mac_fails = false;
+	question_is_read_by_the_library(&b);
+	assert_int_equal(answers(&b, &usual, now), HEARD_RESPONSE);
+	both_free(&b);
+	both_free(&c);
+}
+
 static int
 begin(void **state)
 {
@@ -685,6 +719,7 @@ main(void)
 		cmocka_unit_test(a_question_without_room_is_none),
 		cmocka_unit_test(no_salt_comes_twice),
 		cmocka_unit_test(credentials_that_are_refused),
+		cmocka_unit_test(a_failure_to_sign_passes),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
