@@ -21,6 +21,7 @@
 #define BATCHES_PER_TURN 4
 #define TURN_MAX (BATCH * BATCHES_PER_TURN)
 #define DATAGRAM 65536
+#define CHANCE 64			/* numbers: 256 octets, which getrandom() gives whole or not at all */
 #define BUCKETS 4096			/* power of two */
 #define TRIES 3
 #define RTO_FIRST_MS 1000
@@ -79,6 +80,8 @@ struct snmp {
 	struct from		*buckets[BUCKETS];
 	struct snmp_usm		*usm;
 	struct snmp_counters	 counters;
+	uint32_t		 chance[CHANCE];	/* random numbers; those from n_chance on are used up */
+	size_t			 n_chance;
 	uint8_t			*rx;
 	struct out		*out;		/* OUT_MAX */
 	size_t			 n_out;
@@ -94,8 +97,6 @@ struct snmp {
 	struct mmsghdr		 in[BATCH];
 	struct iovec		 in_vec[BATCH];
 };
-
-static uint32_t ids;			/* of requests: begun anywhere, so that nobody off the path can tell the next */
 
 /* ---- datagrams out: gathered, and given to the system together */
 
@@ -205,11 +206,32 @@ count_request(struct snmp_peer *p)
 		p->budget->requests++;
 }
 
-static int32_t
-next_id(void)
+static bool
+id_is_open(const struct snmp_peer *p, int32_t id)
 {
-	ids = ids % INT32_MAX + 1;
-	return (int32_t)ids;
+	for (const struct ask *a = p->asks; a != NULL; a = a->next)
+		if (a->flying && (a->reqid == id || a->nudge_id == id || a->earlier_id == id))
+			return true;
+	return false;
+}
+
+/* Of a request: nobody can tell it who does not see it, and who sees those of one switch can tell none of another's. From 1 on;
+ * 0: there are no random numbers. */
+static int32_t
+next_id(struct snmp_peer *p)
+{
+	struct snmp *s = p->s;
+	int32_t id;
+
+	do {
+		if (s->n_chance == 0) {
+			if (getrandom(s->chance, sizeof s->chance, 0) != (ssize_t)sizeof s->chance)
+				return 0;
+			s->n_chance = CHANCE;
+		}
+		id = (int32_t)(s->chance[--s->n_chance] & INT32_MAX);
+	} while (id == 0 || id_is_open(p, id));
+	return id;
 }
 
 static struct rtt *
@@ -272,7 +294,8 @@ question_put(struct ask *a, struct message_question *q, const char *community, c
 
 	q->version = version[p->cred->version];
 	q->community = community != NULL ? community : p->cred->community;
-	q->id = next_id();
+	if ((q->id = next_id(p)) == 0)
+		return false;
 	at = p->engine != NULL ? snmp_engine_write(p->engine, q, context, mono_now(), o->octets, OUT_OCTETS) : message_write(q, o->octets, OUT_OCTETS);
 	if (at == NULL)
 		return false;
@@ -924,7 +947,7 @@ snmp_new(struct event_base *base)
 		    event_add(s->readable[i], NULL) < 0))
 			deaf = true;
 	if (deaf || (s->fd[0] < 0 && s->fd[1] < 0) || s->rx == NULL || s->finish == NULL ||
-	    s->flush == NULL || s->pause == NULL || s->out == NULL || s->usm == NULL || getrandom(&ids, sizeof ids, 0) != (ssize_t)sizeof ids) {
+	    s->flush == NULL || s->pause == NULL || s->out == NULL || s->usm == NULL) {
 		snmp_free(s);
 		return NULL;
 	}

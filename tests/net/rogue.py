@@ -120,7 +120,7 @@ class Switch:
 
     def __init__(self, mib=None, community=b'c', up_s=100000):
         self.community, self.started = community, time.monotonic() - up_s
-        self.asked, self.flying, self.most_flying, self.pdus = [], set(), 0, []
+        self.asked, self.flying, self.most_flying, self.pdus, self.ids = [], set(), 0, [], []
         self.set(mib if mib is not None else tables())
 
     def set(self, mib):
@@ -176,6 +176,7 @@ class Switch:
         assert q.pdu in (GET, NEXT, BULK), f'P9: a PDU of type {q.pdu:#x}'
         self.asked.append(now)
         self.pdus.append(q.pdu)
+        self.ids.append(q.id)
         self.flying.add(q.id)
         self.most_flying = max(self.most_flying, len(self.flying))
         a = self.answer(q)

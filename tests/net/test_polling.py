@@ -257,6 +257,17 @@ def whose_reply(rogue):
     same('P3: and from no other', (p['state'], n['strays']), ('unreachable', 1))
 
 
+def ids_cannot_be_told(rogue):
+    """Two switches asked in turn, so that a step from one id to the next, of all or of one of them, would be seen."""
+    a, b = Switch(), Switch()
+    finish(start(rogue, {'127.0.8.1': a, '127.0.8.2': b}, '-n', '4'))
+    ids = a.ids + b.ids
+    steps = [(y - x) % 2 ** 31 for x in ids for y in ids]
+    same('P3: ids of requests are above 0 and none comes twice', (min(ids) > 0, len(ids) > 50, len(set(ids))), (True, True, len(ids)))
+    same('P3: none is near another, nor as far from it as others are', (min(x for x in steps if x) > 2, len(set(steps)) > 0.99 * len(steps) - len(ids)),
+         (True, True))
+
+
 class Twice(Switch):
     def answer(self, q):
         a = super().answer(q)
@@ -604,7 +615,7 @@ def main():
     rogue = Rogue()
     with Lab(BUILD) as lab:
         engines = another_engine(lab)
-        for part in (requests_that_shrink, walks_that_end, rubbish, whose_reply, late_and_twice, nudges, restarts, comes_back, many, our_own_trouble):
+        for part in (requests_that_shrink, walks_that_end, rubbish, whose_reply, ids_cannot_be_told, late_and_twice, nudges, restarts, comes_back, many, our_own_trouble):
             t = time.monotonic()
             part(rogue)
             print(f'-- {part.__name__}: {time.monotonic() - t:.1f} s', flush=True)
