@@ -794,7 +794,7 @@ datagram_in(struct snmp *s, const struct sockaddr_storage *ss, uint8_t *p, size_
 	else if (src.matched) {
 		s->counters.mismatched++;
 		if (log_limit(&last))
-			log_warnx("%s: reply dropped: another version, community, user or kind than was asked for, or not signed",
+			log_warnx("%s: reply dropped: another version, community, user or kind than was asked for, not signed, or of an earlier time",
 			    ip_port_text(&at, 161, text));
 	} else
 		s->counters.strays++;

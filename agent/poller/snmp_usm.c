@@ -19,6 +19,7 @@
 #include "base/num.h"
 
 enum { KEY_MAX = 64, SALT = 8, WINDOW_S = 150 };	/* octets; octets; RFC 3414 section 2.2.3 */
+enum { BEHIND_MAX = 3 };			/* answers: as many as there are tries */
 
 static const struct auth_kind {
 	const char	*digest;		/* of HMAC */
@@ -65,6 +66,13 @@ struct snmp_usm {
 	uint64_t	 salt;			/* of the next message; begun anywhere, so that it is not that of an earlier process */
 };
 
+/* RFC 3414 section 2.3: boots and time of an engine, as they were heard then. */
+struct engine_clock { int32_t boots, time; struct mono heard; };
+
+/* Whose messages were authentic last, and the latest clock in them. It outlives snmp_engine_forget(): what an engine has signed at
+ * any time is not taken for new when it is found again, after whatever others claimed in its name. */
+struct engine_past { uint8_t id[ENGINE_ID_MAX]; size_t n_id; struct engine_clock clock; };
+
 struct snmp_engine {
 	struct snmp_usm			*usm;
 	const struct conf_credential	*cred;
@@ -74,10 +82,10 @@ struct snmp_engine {
 	size_t				 n_id;	/* 0: not known */
 	bool				 keyed;
 	struct key			 auth, priv;	/* localised */
-	/* RFC 3414 section 2.3: the clock as it was heard then */
-	bool				 authentic;
-	int32_t				 boots, time;
-	struct mono			 heard;
+	struct engine_clock		 clock;	/* for questions: that of `past`, or what discovery claims */
+	struct engine_past		 past;
+	unsigned			 behind;	/* see has_gone_back() */
+	long				 behind_id;
 };
 
 /* ---- passwords */
@@ -250,8 +258,7 @@ snmp_engine_forget(struct snmp_engine *e)
 	explicit_bzero(&e->auth, sizeof e->auth);
 	explicit_bzero(&e->priv, sizeof e->priv);
 	e->n_id = 0;
-	e->keyed = e->authentic = false;
-	e->boots = e->time = 0;
+	e->keyed = false;
 }
 
 void
@@ -269,24 +276,41 @@ snmp_engine_is_known(const struct snmp_engine *e)
 	return e->n_id > 0;
 }
 
-static void
-clock_set(struct snmp_engine *e, const struct message_security *m, bool authentic, struct mono now)
+static int32_t
+time_at(const struct engine_clock *c, struct mono now)
 {
-	e->boots = m->boots;
-	e->time = m->time;
-	e->heard = now;
-	e->authentic = authentic;
+	int64_t t = c->time + mono_since(c->heard, now) / 1000;
+
+	return t > INT32_MAX ? INT32_MAX : (int32_t)t;
 }
 
+static bool
+octets_same(const uint8_t *a, size_t na, const void *b, size_t nb)
+{
+	return na == nb && memcmp(a, b, na) == 0;
+}
+
+/* The engine that is known has told its clock before. */
+static bool
+has_past(const struct snmp_engine *e)
+{
+	return octets_same(e->past.id, e->past.n_id, e->id, e->n_id);
+}
+
+/* The later one of what is claimed and what is known: if the claim is false, the engine will say so, signed. */
 void
 snmp_engine_found(struct snmp_engine *e, const struct message_security *m, struct mono now)
 {
+	const struct engine_clock *past = &e->past.clock;
+
 	if (e->n_id > 0 || m->n_engine == 0)
 		return;
 	assert(!e->keyed && m->n_engine <= sizeof e->id);
 	memcpy(e->id, m->engine, m->n_engine);
 	e->n_id = m->n_engine;
-	clock_set(e, m, false, now);
+	e->clock = (struct engine_clock){ m->boots, m->time, now };
+	if (has_past(e) && (m->boots < past->boots || (m->boots == past->boots && m->time <= time_at(past, now))))
+		e->clock = *past;
 }
 
 static bool
@@ -378,14 +402,6 @@ crypt_octets(const struct snmp_engine *e, const struct message_security *m, uint
 
 /* ---- questions */
 
-static int32_t
-time_at(const struct snmp_engine *e, struct mono now)
-{
-	int64_t t = e->time + mono_since(e->heard, now) / 1000;
-
-	return t > INT32_MAX ? INT32_MAX : (int32_t)t;
-}
-
 /* Whole blocks: what is behind the scoped PDU is not read (RFC 3414 section 8.1.1.2). */
 static uint8_t *
 pad(uint8_t *buf, uint8_t *data, size_t n, size_t block)
@@ -425,8 +441,8 @@ snmp_engine_write(struct snmp_engine *e, const struct message_question *q, const
 		}
 	}
 	if (m.flags & MESSAGE_AUTH) {
-		m.boots = e->boots;
-		m.time = time_at(e, now);
+		m.boots = e->clock.boots;
+		m.time = time_at(&e->clock, now);
 		m.n_digest = auth_kinds[e->cred->auth].sent;
 	}
 	if ((data = message_write_scoped(q, &scope, buf, size)) == NULL)
@@ -451,22 +467,45 @@ snmp_engine_write(struct snmp_engine *e, const struct message_question *q, const
 
 /* ---- answers */
 
+/* Switches lose their boots, some each time they start. RFC 3414 section 3.2, 7b would have us deaf to them until they have been up
+ * for as long again. What is believed instead are messages that were signed just now, as nobody can tell the ids of our questions: a
+ * Report that our time is not that of the engine (not one in years is there to be replayed), and of engines that do not look at the
+ * time the answers to several questions in a row (of millions recorded, one may have the id of a question, but not of each). */
 static bool
-octets_same(const uint8_t *a, size_t na, const void *b, size_t nb)
+has_gone_back(struct snmp_engine *e, const struct message_look *l)
 {
-	return na == nb && memcmp(a, b, na) == 0;
+	if (snmp_usm_report(l) == USM_NOT_IN_TIME_WINDOWS)
+		return true;
+	if (e->behind > 0 && l->id == e->behind_id)
+		return false;			/* the same once more */
+	e->behind_id = l->id;
+	return ++e->behind == BEHIND_MAX;
 }
 
 /* RFC 3414 section 3.2, 7b, of an authentic message: what is later than all before sets the clock; what is more than the window behind
  * it is none of ours. */
 static bool
-in_time(struct snmp_engine *e, const struct message_security *m, struct mono now)
+in_time(struct snmp_engine *e, const struct message_look *l, struct mono now)
 {
+	const struct message_security *m = &l->security;
+	struct engine_past *past = &e->past;
+	bool known = has_past(e);
+
 	if (m->boots == INT32_MAX)
 		return false;
-	if (!e->authentic || m->boots > e->boots || (m->boots == e->boots && m->time > e->time))
-		clock_set(e, m, true, now);
-	return m->boots == e->boots && m->time >= time_at(e, now) - WINDOW_S;
+	if (known && (m->boots < past->clock.boots || (m->boots == past->clock.boots && m->time < time_at(&past->clock, now) - WINDOW_S))) {
+		if (!has_gone_back(e, l))
+			return false;
+		known = false;
+	}
+	if (!known || m->boots > past->clock.boots || m->time > past->clock.time) {
+		memcpy(past->id, e->id, e->n_id);
+		past->n_id = e->n_id;
+		past->clock = (struct engine_clock){ m->boots, m->time, now };
+	}
+	e->clock = past->clock;
+	e->behind = 0;
+	return true;
 }
 
 /* RFC 3414 section 3.2, 6. 0: it is signed; -EACCES: it is not; -ENOMEM: nobody knows. */
@@ -509,7 +548,7 @@ snmp_engine_read(struct snmp_engine *e, uint8_t *datagram, size_t n, struct mess
 	/* Our own question, sent back to us, is signed as well: it sets no clock. */
 	if (l->pdu != PDU_REPORT && l->pdu != PDU_RESPONSE)
 		return HEARD_NOTHING;
-	if ((level & MESSAGE_AUTH) != 0 && !in_time(e, m, now))
+	if ((level & MESSAGE_AUTH) != 0 && !in_time(e, l, now))
 		return HEARD_NOTHING;
 	/* A Report comes with less security than was asked for where it must; of another engine it can only say that it is another. */
 	if (l->pdu == PDU_REPORT && level != 0)

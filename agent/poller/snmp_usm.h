@@ -17,11 +17,11 @@ struct snmp_engine;
 /* Borrows both. NULL: the credential is refused, with why (static), or out of memory, with "". */
 struct snmp_engine *snmp_engine_new(struct snmp_usm *u, const struct conf_credential *c, const char **why);
 void		 snmp_engine_free(struct snmp_engine *e);	/* its keys are wiped; NULL is fine */
-/* ID, clock and keys: the next question has to be one of discovery. */
+/* ID and keys: the next question has to be one of discovery. The clock is kept for when the same engine is found. */
 void		 snmp_engine_forget(struct snmp_engine *e);
 bool		 snmp_engine_is_known(const struct snmp_engine *e);
 /* Taken from the answer to a question of discovery (RFC 3414 section 4), of which nothing is authentic: the ID unless one is known,
- * and the clock for as long as no authentic message has told it. An ID of no octets is none. */
+ * and the clock that questions bear until an authentic message tells it, unless one did and it is later. An ID of no octets is none. */
 void		 snmp_engine_found(struct snmp_engine *e, const struct message_security *m, struct mono now);
 
 /* As message_write(); `context` may be NULL. Of an engine that is not known it is a question of discovery whatever `q` asks: of

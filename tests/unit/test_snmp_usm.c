@@ -538,6 +538,95 @@ our_own_question_sets_no_clock(void **state)
 	both_free(&b);
 }
 
+static void
+library_clock(struct both *b, u_int boots, u_int at)
+{
+	assert_int_equal(set_enginetime(b->id, sizeof b->id, boots, at, TRUE), SNMPERR_SUCCESS);
+}
+
+/* Found again with an ID and a clock that anybody may have claimed; then what our questions say must be in that clock's boots. */
+static void
+found_again(struct both *b, const uint8_t *id, int32_t boots, int32_t at, int32_t asked_boots, int32_t asked_at)
+{
+	struct message_look l;
+	uint8_t buf[ROOM];
+
+	snmp_engine_forget(b->engine);
+	snmp_engine_found(b->engine, &(struct message_security){ .engine = id, .n_engine = sizeof b->id, .boots = boots, .time = at }, now);
+	asks(b, buf, &l);
+	assert_int_equal(l.security.boots, asked_boots);
+	assert_int_equal(l.security.time, asked_at);
+}
+
+/* RFC 3414 section 2.3: what makes us look for an engine anew takes nothing from what it has signed. */
+static void
+the_clock_outlives_the_engine(void **state)
+{
+	static const uint8_t other[] = "\x80\x00\x7e\xd9\x04othe";
+	struct message_look l;
+	uint8_t buf[ROOM], *old;
+	struct both b;
+	size_t n;
+
+	(void)state;
+	make_usual(&b);
+	assert_non_null(ask(&b, buf, &n));
+	library_clock(&b, 3, 5000);
+	old = library_writes(&b, &usual, &n);
+	assert_int_equal(comes(&b, old, n, now, &l), HEARD_RESPONSE);
+	library_clock(&b, 4, 10);
+	assert_int_equal(answers(&b, &usual, now), HEARD_RESPONSE);
+
+	found_again(&b, b.id, 3, 5000, 4, 10);
+	assert_int_equal(comes(&b, old, n, now, &l), HEARD_NOTHING);
+	found_again(&b, other, 1, 1, 1, 1);
+	found_again(&b, b.id, 3, 5000, 4, 10);
+	assert_int_equal(comes(&b, old, n, now, &l), HEARD_NOTHING);
+
+	found_again(&b, b.id, 9, 77, 9, 77);		/* it may have started anew; and if not, the next message says so */
+	assert_int_equal(comes(&b, old, n, now, &l), HEARD_NOTHING);
+	assert_int_equal(answers(&b, &usual, now), HEARD_RESPONSE);
+	asks(&b, buf, &l);
+	assert_int_equal(l.security.boots, 4);
+	free(old);
+	both_free(&b);
+}
+
+/* A switch that has lost its boots is believed what it signs just now. */
+static void
+a_clock_that_goes_back(void **state)
+{
+	static const struct answer late = { .command = SNMP_MSG_REPORT, .level = SNMP_SEC_LEVEL_AUTHNOPRIV, .msg_id = MSG_ID, .context = "",
+		.user = user_name, .name = { 1, 3, 6, 1, 6, 3, 15, 1, 1, 2, 0 }, .n_name = 11 };
+	struct answer a = usual;
+	uint8_t buf[ROOM];
+	struct both b;
+	size_t n;
+
+	(void)state;
+	make_usual(&b);
+	assert_non_null(ask(&b, buf, &n));
+	library_clock(&b, 3, 5000);
+	assert_int_equal(answers(&b, &usual, now), HEARD_RESPONSE);
+	library_clock(&b, 1, 30);			/* it looks at the time, and says so */
+	assert_int_equal(answers(&b, &usual, now), HEARD_NOTHING);
+	found_again(&b, b.id, 1, 30, 3, 5000);
+	assert_int_equal(answers(&b, &late, now), HEARD_REPORT_AUTHENTIC);
+	assert_int_equal(answers(&b, &usual, now), HEARD_RESPONSE);
+	found_again(&b, b.id, 1, 29, 1, 30);
+
+	library_clock(&b, 0, 5);			/* it does not: one answer may be an old one with the id of our question, three are not */
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(answers(&b, &usual, now), HEARD_NOTHING);
+	a.msg_id = a.request = MSG_ID + 1;
+	assert_int_equal(answers(&b, &a, now), HEARD_NOTHING);
+	found_again(&b, b.id, 0, 5, 1, 30);
+	a.msg_id = a.request = MSG_ID + 2;
+	assert_int_equal(answers(&b, &a, now), HEARD_RESPONSE);
+	found_again(&b, b.id, 0, 4, 0, 5);
+	both_free(&b);
+}
+
 /* ---- discovery */
 
 static void
@@ -715,6 +804,8 @@ main(void)
 		cmocka_unit_test(damaged_answers_are_not_taken),
 		cmocka_unit_test(old_answers_are_not_taken),
 		cmocka_unit_test(the_clock_is_set_by_signed_reports_only), cmocka_unit_test(our_own_question_sets_no_clock),
+		cmocka_unit_test(the_clock_outlives_the_engine),
+		cmocka_unit_test(a_clock_that_goes_back),
 		cmocka_unit_test(discovery),
 		cmocka_unit_test(a_question_without_room_is_none),
 		cmocka_unit_test(no_salt_comes_twice),
