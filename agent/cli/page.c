@@ -369,6 +369,8 @@ page_status(const json_t *doc)
 		line_of("reload", doc, "REFUSED %a{reload.at} ago, the configuration before it stays in force: %{reload.why}");
 	line_of("polling", doc, "%{counters.poller.requests} requests, %{counters.poller.timeouts} timed out; dropped: %{counters.poller.strays} "
 	    "stray, %{counters.poller.mismatched} mismatched, %{counters.poller.malformed} malformed");
+	if (number(doc, "counters.poller.replaced") > 0)
+		line_of("engines", doc, "%{counters.poller.replaced} times a switch answered with another SNMPv3 engine ID than before");
 	line_of("counters", doc, "%{counters.reports} reports (%{counters.reportsDropped} dropped, %{counters.resyncs} asked for again), "
 	    "%{counters.events} events, %{counters.alarmsInFloods} in floods, %{counters.storeFailures} store failures");
 	if (number(doc, "counters.stationsRefused") > 0 || number(doc, "counters.rowsRefused") > 0)

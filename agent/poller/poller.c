@@ -345,7 +345,8 @@ static void
 report_counters(const struct snmp_counters *c)
 {
 	const struct msg_counters m = { .requests = c->requests, .replies = c->replies, .timeouts = c->timeouts, .resent = c->resent,
-		.nudges = c->nudges, .unsent = c->unsent, .strays = c->strays, .mismatched = c->mismatched, .malformed = c->malformed };
+		.nudges = c->nudges, .unsent = c->unsent, .strays = c->strays, .mismatched = c->mismatched, .malformed = c->malformed,
+		.replaced = c->replaced };
 	struct buf b = { 0 };
 
 	msg_counters_encode(&b, &m);

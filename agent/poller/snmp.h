@@ -21,6 +21,7 @@ struct snmp_counters {
 	uint64_t	strays;		/* from nobody who was asked, or too late */
 	uint64_t	mismatched;	/* from the peer asked, but another version, community or PDU type; v3: or not authentic */
 	uint64_t	malformed;	/* not SNMP, or objects that cannot be */
+	uint64_t	replaced;	/* v3 engines that others answered for, with an ID of their own */
 };
 
 /* Gives back to the system what the heap holds and nobody uses: after many polls at once. */

@@ -707,6 +707,23 @@ hear(const struct snmp_peer *p, const char *community, const char *context, uint
 	return HEARD_RESPONSE;
 }
 
+/* What answers for the switch, as a discovery has it. */
+static void
+engine_found(struct snmp_peer *p, const struct message_security *m)
+{
+	static long long last;
+	char was[ENGINE_TEXT], is[ENGINE_TEXT], text[IP_TEXT];
+
+	if (!snmp_engine_found(p->engine, m, mono_now()))
+		return;
+	p->s->counters.replaced++;
+	if (!log_limit(&last))
+		return;
+	snmp_engine_names(p->engine, was, is);
+	log_warnx("%s: the SNMPv3 engine %s answers where %s did: the switch was replaced or set up anew, or somebody is in between (%llu "
+	    "such changes so far)", ip_port_text(&p->to, 161, text), is, was, (unsigned long long)p->s->counters.replaced);
+}
+
 /* The answer is taken while the datagram is there. Whatever follows from it may end the peer, too. */
 static void
 take_answer(struct ask *a, const struct message_look *l, enum snmp_heard heard)
@@ -720,7 +737,7 @@ take_answer(struct ask *a, const struct message_look *l, enum snmp_heard heard)
 	a->report = a->outcome == ASK_REFUSED ? snmp_usm_report(l) : 0;
 	a->report_authentic = heard == HEARD_REPORT_AUTHENTIC;
 	if (a->probing && heard == HEARD_REPORT)
-		snmp_engine_found(a->peer->engine, &l->security, mono_now());
+		engine_found(a->peer, &l->security);
 	a->errstat = l->error;
 	a->errindex = l->error_index;
 	a->varbinds = l->varbinds;

@@ -17,6 +17,7 @@
 #include <sys/random.h>
 
 #include "base/num.h"
+#include "base/text.h"
 
 enum { KEY_MAX = 64, SALT = 8, WINDOW_S = 150 };	/* octets; octets; RFC 3414 section 2.2.3 */
 enum { BEHIND_MAX = 3 };			/* answers: as many as there are tries */
@@ -69,7 +70,7 @@ struct snmp_usm {
 /* RFC 3414 section 2.3: boots and time of an engine, as they were heard then. */
 struct engine_clock { int32_t boots, time; struct mono heard; };
 
-/* Whose messages were authentic last, and the latest clock in them. It outlives snmp_engine_forget(): what an engine has signed at
+/* Who gave the last answer, or signed one, and the latest clock that it signed. It outlives snmp_engine_forget(): what an engine has signed at
  * any time is not taken for new when it is found again, after whatever others claimed in its name. */
 struct engine_past { uint8_t id[ENGINE_ID_MAX]; size_t n_id; struct engine_clock clock; };
 
@@ -84,6 +85,8 @@ struct snmp_engine {
 	struct key			 auth, priv;	/* localised */
 	struct engine_clock		 clock;	/* for questions: that of `past`, or what discovery claims */
 	struct engine_past		 past;
+	uint8_t				 other[ENGINE_ID_MAX];	/* another than `past`, of which was told */
+	size_t				 n_other;
 	unsigned			 behind;	/* see has_gone_back() */
 	long				 behind_id;
 };
@@ -290,27 +293,57 @@ octets_same(const uint8_t *a, size_t na, const void *b, size_t nb)
 	return na == nb && memcmp(a, b, na) == 0;
 }
 
-/* The engine that is known has told its clock before. */
+/* The engine that is known gave an answer before, and so told its clock, if it signs. */
 static bool
 has_past(const struct snmp_engine *e)
 {
 	return octets_same(e->past.id, e->past.n_id, e->id, e->n_id);
 }
 
+static void
+past_set(struct snmp_engine *e, struct engine_clock clock)
+{
+	if (!has_past(e)) {
+		memcpy(e->past.id, e->id, e->n_id);
+		e->past.n_id = e->n_id;
+		e->n_other = 0;
+	}
+	e->past.clock = clock;
+}
+
+/* Once per change; one that is claimed in vain is told of again only when another was meanwhile. */
+static bool
+is_another(struct snmp_engine *e)
+{
+	if (e->past.n_id == 0 || has_past(e) || octets_same(e->other, e->n_other, e->id, e->n_id))
+		return false;
+	memcpy(e->other, e->id, e->n_id);
+	e->n_other = e->n_id;
+	return true;
+}
+
 /* The later one of what is claimed and what is known: if the claim is false, the engine will say so, signed. */
-void
+bool
 snmp_engine_found(struct snmp_engine *e, const struct message_security *m, struct mono now)
 {
 	const struct engine_clock *past = &e->past.clock;
 
 	if (e->n_id > 0 || m->n_engine == 0)
-		return;
+		return false;
 	assert(!e->keyed && m->n_engine <= sizeof e->id);
 	memcpy(e->id, m->engine, m->n_engine);
 	e->n_id = m->n_engine;
 	e->clock = (struct engine_clock){ m->boots, m->time, now };
 	if (has_past(e) && (m->boots < past->boots || (m->boots == past->boots && m->time <= time_at(past, now))))
 		e->clock = *past;
+	return is_another(e);
+}
+
+void
+snmp_engine_names(const struct snmp_engine *e, char was[static ENGINE_TEXT], char is[static ENGINE_TEXT])
+{
+	text_hex(was, ENGINE_TEXT, e->past.id, e->past.n_id);
+	text_hex(is, ENGINE_TEXT, e->id, e->n_id);
 }
 
 static bool
@@ -488,7 +521,7 @@ static bool
 in_time(struct snmp_engine *e, const struct message_look *l, struct mono now)
 {
 	const struct message_security *m = &l->security;
-	struct engine_past *past = &e->past;
+	const struct engine_past *past = &e->past;
 	bool known = has_past(e);
 
 	if (m->boots == INT32_MAX)
@@ -498,11 +531,8 @@ in_time(struct snmp_engine *e, const struct message_look *l, struct mono now)
 			return false;
 		known = false;
 	}
-	if (!known || m->boots > past->clock.boots || m->time > past->clock.time) {
-		memcpy(past->id, e->id, e->n_id);
-		past->n_id = e->n_id;
-		past->clock = (struct engine_clock){ m->boots, m->time, now };
-	}
+	if (!known || m->boots > past->clock.boots || m->time > past->clock.time)
+		past_set(e, (struct engine_clock){ m->boots, m->time, now });
 	e->clock = past->clock;
 	e->behind = 0;
 	return true;
@@ -558,6 +588,8 @@ snmp_engine_read(struct snmp_engine *e, uint8_t *datagram, size_t n, struct mess
 	if (!ours || level != e->level || l->request != l->id || !octets_same(s.engine, s.n_engine, e->id, e->n_id) ||
 	    !octets_same(s.context, s.n_context, context != NULL ? context : "", context != NULL ? strlen(context) : 0))
 		return HEARD_NOTHING;
+	if (e->level == 0)
+		past_set(e, e->clock);
 	return HEARD_RESPONSE;
 }
 

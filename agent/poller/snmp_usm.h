@@ -21,8 +21,13 @@ void		 snmp_engine_free(struct snmp_engine *e);	/* its keys are wiped; NULL is f
 void		 snmp_engine_forget(struct snmp_engine *e);
 bool		 snmp_engine_is_known(const struct snmp_engine *e);
 /* Taken from the answer to a question of discovery (RFC 3414 section 4), of which nothing is authentic: the ID unless one is known,
- * and the clock that questions bear until an authentic message tells it, unless one did and it is later. An ID of no octets is none. */
-void		 snmp_engine_found(struct snmp_engine *e, const struct message_security *m, struct mono now);
+ * and the clock that questions bear until an authentic message tells it, unless one did and it is later. An ID of no octets is none.
+ * true: it is another engine than the one that gave the last answer, which was not said before. */
+bool		 snmp_engine_found(struct snmp_engine *e, const struct message_security *m, struct mono now);
+
+/* In hexadecimal, of the engine that gave the last answer, and of the one that was found. */
+enum { ENGINE_TEXT = 2 * ENGINE_ID_MAX + 1 };
+void		 snmp_engine_names(const struct snmp_engine *e, char was[static ENGINE_TEXT], char is[static ENGINE_TEXT]);
 
 /* As message_write(); `context` may be NULL. Of an engine that is not known it is a question of discovery whatever `q` asks: of
  * nobody, for nothing. NULL also: out of memory. */

@@ -265,9 +265,10 @@ main(int argc, char **argv)
 	else
 		run(&conf);
 	n = snmp_counters(snmp);
-	printf("{\"requests\": %" PRIu64 ", \"replies\": %" PRIu64 ", \"timeouts\": %" PRIu64 ", \"resent\": %" PRIu64 ", \"nudges\": %" PRIu64 ", \"unsent\": %" PRIu64
-	    ", \"strays\": %" PRIu64 ", \"mismatched\": %" PRIu64 ", \"malformed\": %" PRIu64 "}\n", n->requests, n->replies, n->timeouts,
-	    n->resent, n->nudges, n->unsent, n->strays, n->mismatched, n->malformed);
+	printf("{\"requests\": %" PRIu64 ", \"replies\": %" PRIu64 ", \"timeouts\": %" PRIu64 ", \"resent\": %" PRIu64 ", \"nudges\": %" PRIu64
+	    ", \"unsent\": %" PRIu64 ", \"strays\": %" PRIu64 ", \"mismatched\": %" PRIu64 ", \"malformed\": %" PRIu64
+	    ", \"replaced\": %" PRIu64 "}\n", n->requests, n->replies, n->timeouts, n->resent, n->nudges, n->unsent, n->strays,
+	    n->mismatched, n->malformed, n->replaced);
 	snmp_free(snmp);
 	event_base_free(base);
 	return 0;

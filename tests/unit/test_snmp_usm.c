@@ -673,6 +673,49 @@ discovery(void **state)
 	both_free(&b);
 }
 
+static bool
+found_is_another(struct both *b, const uint8_t *id, size_t n)
+{
+	snmp_engine_forget(b->engine);
+	return snmp_engine_found(b->engine, &(struct message_security){ .engine = id, .n_engine = n, .boots = 1, .time = 1 }, now);
+}
+
+/* Told once, and not of a stranger from whom no answer ever came. */
+static void
+another_engine_is_told(void **state)
+{
+	static const uint8_t one[] = "\x80\x00\x7e\xd9\x04one", two[ENGINE_ID_MAX] = "\x80\x00\x7e\xd9\x04two";
+	char was[ENGINE_TEXT], is[ENGINE_TEXT], id[ENGINE_TEXT];
+	static const struct answer plain = { .command = SNMP_MSG_RESPONSE, .msg_id = MSG_ID, .request = MSG_ID, .context = "vlan-120", .user = user_name,
+		.name = { 1, 3, 6, 1, 2, 1, 1, 3, 0 }, .n_name = 9 };
+	uint8_t buf[ROOM];
+	struct both b;
+	size_t n;
+
+	(void)state;
+	for (int secure = 1; secure >= 0; secure--) {
+		if (secure)
+			make_usual(&b);
+		else
+			both_make(&b, AUTH_NONE, 0, PRIV_NONE, 0);
+		assert_false(found_is_another(&b, one, sizeof one - 1));
+		assert_false(found_is_another(&b, b.id, sizeof b.id));
+		assert_non_null(ask(&b, buf, &n));
+		assert_int_equal(answers(&b, &plain, now), HEARD_RESPONSE);
+		assert_false(found_is_another(&b, b.id, sizeof b.id));
+		assert_true(found_is_another(&b, one, sizeof one - 1));
+		assert_false(found_is_another(&b, one, sizeof one - 1));
+		assert_false(found_is_another(&b, b.id, sizeof b.id));
+		assert_false(found_is_another(&b, one, sizeof one - 1));
+		assert_true(found_is_another(&b, two, sizeof two));
+		snmp_engine_names(b.engine, was, is);
+		snprintf(id, sizeof id, "80007ed904%02x%02x%02x%02x", b.id[5], b.id[6], b.id[7], b.id[8]);
+		assert_string_equal(was, id);
+		assert_string_equal(is, "80007ed90474776f000000000000000000000000000000000000000000000000");
+		both_free(&b);
+	}
+}
+
 /* ---- the rest */
 
 static void
@@ -807,6 +850,7 @@ main(void)
 		cmocka_unit_test(the_clock_outlives_the_engine),
 		cmocka_unit_test(a_clock_that_goes_back),
 		cmocka_unit_test(discovery),
+		cmocka_unit_test(another_engine_is_told),
 		cmocka_unit_test(a_question_without_room_is_none),
 		cmocka_unit_test(no_salt_comes_twice),
 		cmocka_unit_test(credentials_that_are_refused),
