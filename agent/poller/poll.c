@@ -77,6 +77,17 @@ poll_tap(struct poll *p, snmp_varbind_fn *each, void *arg)
 }
 
 void
+poll_rebind(struct poll *p, const struct conf *conf, const struct conf_switch *sw)
+{
+	assert(sw->credentials.n == p->sw->credentials.n);
+	p->conf = conf;
+	p->sw = sw;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->peer[i] != NULL)
+			snmp_peer_rebind(p->peer[i], conf_credential(conf, sw->credentials.v[i]));
+}
+
+void
 poll_free(struct poll *p)
 {
 	if (p == NULL)

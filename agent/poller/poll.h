@@ -24,6 +24,8 @@ typedef void poll_done_fn(void *arg, const struct poll_result *r);
 
 /* Borrows `sw` and `conf` (credentials). NULL: out of memory. */
 struct poll	*poll_new(struct snmp *s, const struct conf *conf, const struct conf_switch *sw, poll_done_fn *done, void *arg);
+/* The same in copies; the borrowed ones so far are not needed any more. */
+void		 poll_rebind(struct poll *p, const struct conf *conf, const struct conf_switch *sw);
 void		 poll_free(struct poll *p);	/* an open poll ends without a call */
 /* Shows each object that is answered to a table, as it came, to `each` as well: for recording. */
 void		 poll_tap(struct poll *p, snmp_varbind_fn *each, void *arg);

@@ -27,7 +27,6 @@ enum lane { LANE_LIVE, LANE_NEW, LANE_SILENT, LANE_N };
  * TURN_MORE more with each tick that others wait. */
 static const struct { unsigned slots, per_tick; } lanes[LANE_N] = { { 128, 64 }, { 500, 64 }, { 500, 32 } };
 
-struct conf_ref { struct conf *conf; size_t users; };
 struct sw {
 	TAILQ_ENTRY(sw)		 all;
 	TAILQ_ENTRY(sw)		 line;		/* in a queue, or among the running */
@@ -35,8 +34,7 @@ struct sw {
 	enum { SW_WAITS, SW_QUEUED, SW_RUNS } place;
 	enum lane		 lane;		/* while queued */
 	struct event		*due;
-	struct conf_ref		*ref;
-	const struct conf_switch *conf;
+	const struct conf_switch *conf;		/* in poller.conf */
 	struct poll		*poll;		/* NULL: not needed yet, or there was no memory */
 	struct msg_report	 head;		/* of the last report */
 	struct mono		 began;
@@ -48,6 +46,7 @@ TAILQ_HEAD(line, sw);
 static struct poller {
 	struct event_base	*base;
 	struct event		*tick, *start;
+	struct conf		*conf;
 	struct snmp		*snmp;
 	struct chan		*engine;
 	struct line		 all, queue[LANE_N], running;
@@ -273,7 +272,7 @@ poll_done(void *arg, const struct poll_result *r)
 static void
 sw_start(struct sw *w)
 {
-	if (w->poll == NULL && (w->poll = poll_new(poller.snmp, w->ref->conf, w->conf, poll_done, w)) == NULL) {
+	if (w->poll == NULL && (w->poll = poll_new(poller.snmp, poller.conf, w->conf, poll_done, w)) == NULL) {
 		sw_dropped(w);
 		return;
 	}
@@ -480,10 +479,8 @@ peer_came(void *arg, enum peer_role role, unsigned index, int fd)
 /* ---- configuration */
 
 static bool
-same(const struct sw *w, const struct conf *nc, const struct conf_switch *n)
+same(const struct conf *oc, const struct conf_switch *o, const struct conf *nc, const struct conf_switch *n)
 {
-	const struct conf_switch *o = w->conf;
-
 	if (!str_eq(o->name, n->name) || !ip_eq(&o->address.ip, &n->address.ip) || o->address.port != n->address.port ||
 	    o->poll_interval_s != n->poll_interval_s || o->max_rows != n->max_rows || o->max_in_flight != n->max_in_flight ||
 	    o->credentials.n != n->credentials.n || o->n_reply_from != n->n_reply_from)
@@ -492,7 +489,7 @@ same(const struct sw *w, const struct conf *nc, const struct conf_switch *n)
 		if (!ip_eq(&o->reply_from[i], &n->reply_from[i]))
 			return false;
 	for (size_t i = 0; i < n->credentials.n; i++) {
-		const struct conf_credential *a = conf_credential(w->ref->conf, o->credentials.v[i]), *b = conf_credential(nc, n->credentials.v[i]);
+		const struct conf_credential *a = conf_credential(oc, o->credentials.v[i]), *b = conf_credential(nc, n->credentials.v[i]);
 
 		if (!str_eq(o->credentials.v[i], n->credentials.v[i]) || a == NULL || b == NULL || a->version != b->version ||
 		    !str_eq(a->community, b->community) || !str_eq(a->user, b->user) || a->auth != b->auth || a->priv != b->priv ||
@@ -503,26 +500,13 @@ same(const struct sw *w, const struct conf *nc, const struct conf_switch *n)
 	return true;
 }
 
-static void
-ref_drop(struct conf_ref *r)
-{
-	if (--r->users == 0) {
-		conf_free(r->conf);
-		free(r);
-	}
-}
-
 /* To another configuration of the same switch, or to its first. An open poll ends without a word. */
 static void
-sw_bind(struct sw *w, struct conf_ref *ref, const struct conf_switch *c)
+sw_bind(struct sw *w, const struct conf_switch *c)
 {
 	sw_leave(w);
 	poll_free(w->poll);
 	w->poll = NULL;
-	if (w->ref != NULL)
-		ref_drop(w->ref);
-	w->ref = ref;
-	ref->users++;
 	w->conf = c;
 	w->ping = w->again = w->dead = false;
 	w->pings = w->head.missed = 0;
@@ -540,14 +524,13 @@ sw_free(struct sw *w)
 		}
 	TAILQ_REMOVE(&poller.all, w, all);
 	poll_free(w->poll);
-	ref_drop(w->ref);
 	event_free(w->due);
 	free(w);
 }
 
 /* NULL: out of memory. */
 static struct sw *
-sw_new(struct conf_ref *ref, const struct conf_switch *c)
+sw_new(const struct conf_switch *c)
 {
 	struct sw *w = calloc(1, sizeof *w), **bucket;
 
@@ -555,7 +538,7 @@ sw_new(struct conf_ref *ref, const struct conf_switch *c)
 		free(w);
 		return NULL;
 	}
-	sw_bind(w, ref, c);
+	sw_bind(w, c);
 	bucket = bucket_of(c->key);
 	w->next = *bucket;
 	*bucket = w;
@@ -586,8 +569,9 @@ buckets_make(size_t n)
 	return true;
 }
 
+/* Those that are the same go on with what they are about. `old` is no more borrowed afterwards: its secrets have to go (C4). */
 static void
-switches_take(struct conf *c, struct conf_ref *ref)
+switches_take(const struct conf *c, const struct conf *old)
 {
 	struct sw *w, *next;
 
@@ -595,12 +579,17 @@ switches_take(struct conf *c, struct conf_ref *ref)
 		const struct conf_switch *n = &c->switches[i];
 
 		if ((w = sw_find(n->key)) == NULL) {
-			if ((w = sw_new(ref, n)) == NULL && !poller.configured)
+			if ((w = sw_new(n)) == NULL && !poller.configured)
 				fatal("out of memory");
 			if (w == NULL)
 				log_error("%s: not polled until the next reload: out of memory", n->name);
-		} else if (!same(w, c, n))
-			sw_bind(w, ref, n);
+		} else if (!same(old, w->conf, c, n))
+			sw_bind(w, n);
+		else {
+			w->conf = n;
+			if (w->poll != NULL)
+				poll_rebind(w->poll, c, n);
+		}
 		if (w != NULL)
 			w->keep = true;
 	}
@@ -616,18 +605,17 @@ switches_take(struct conf *c, struct conf_ref *ref)
 static int
 configure(void *arg, const void *p, size_t n)
 {
-	struct conf *c = conf_decode(p, n);
-	struct conf_ref *ref = calloc(1, sizeof *ref);
+	struct conf *c = conf_decode(p, n), *old = poller.conf;
 
 	(void)arg;
-	if (c == NULL || ref == NULL || !buckets_make(c->n_switches)) {
+	if (c == NULL || !buckets_make(c->n_switches)) {
 		conf_free(c);
-		free(ref);
 		return -EBADMSG;
 	}
-	*ref = (struct conf_ref){ c, 1 };
-	switches_take(c, ref);
-	ref_drop(ref);
+	poller.conf = c;
+	switches_take(c, old);
+	conf_free(old);
+	snmp_wipe(poller.snmp);
 	poller.configured = true;
 	child_ready();
 	return 0;

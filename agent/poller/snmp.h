@@ -26,6 +26,8 @@ struct snmp_counters {
 
 /* Gives back to the system what the heap holds and nobody uses: after many polls at once. */
 void		 snmp_tidy(void);
+/* Sends what waits to be sent, and wipes the communities of all that was sent and received (threat-model.md C4). */
+void		 snmp_wipe(struct snmp *s);
 /* Answers come faster than they are read: who asks more now only has more of them wait, each with its tables half read. */
 bool		 snmp_is_behind(const struct snmp *s);
 
@@ -43,8 +45,8 @@ void		 snmp_free(struct snmp *s);	/* after its peers */
 const struct snmp_counters *snmp_counters(const struct snmp *s);
 
 /* Borrows `cred` for the peer's life. Replies count only from `to` and `reply_from` (threat-model.md P3). NULL: out of memory, an
- * address that cannot be asked, or a credential that is refused: text in *why, static; NULL: out of memory. v3: passwords are made
- * keys once per process. */
+ * address that cannot be asked, or a credential that is refused: text in *why, static; NULL: out of memory. v3: a password is
+ * made a key once for all peers that have it. */
 struct snmp_peer *snmp_peer_new(struct snmp *s, const struct ip_port *to, const struct ip *reply_from, size_t n_reply_from,
 		    const struct conf_credential *cred, const char **why);
 void		 snmp_peer_max_in_flight(struct snmp_peer *p, unsigned n);	/* default 1; more questions wait in order */
@@ -53,6 +55,8 @@ void		 snmp_peer_tries(struct snmp_peer *p, unsigned n);	/* datagrams per questi
 void		 snmp_peer_budget(struct snmp_peer *p, struct snmp_budget *b);
 /* v3: the next question begins with the discovery of the engine, as to a stranger. Nothing may be in flight. */
 void		 snmp_peer_forget(struct snmp_peer *p);
+/* Borrows `cred` instead of the credential so far, of which it is a copy. */
+void		 snmp_peer_rebind(struct snmp_peer *p, const struct conf_credential *cred);
 void		 snmp_peer_free(struct snmp_peer *p);	/* open requests end without a call; NULL is fine */
 
 enum snmp_result {

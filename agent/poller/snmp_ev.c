@@ -577,6 +577,8 @@ ask_free(struct ask *a)
 {
 	if (a->timer != NULL)
 		event_free(a->timer);
+	if (a->community != NULL)
+		explicit_bzero(a->community, strlen(a->community));
 	free(a->community);
 	free(a->context);
 	a->drop(a);
@@ -876,6 +878,17 @@ snmp_tidy(void)
 #endif
 }
 
+void
+snmp_wipe(struct snmp *s)
+{
+	enum { HEAD = 1024 };		/* octets: in an answer the community comes first, and is that of a question of ours */
+
+	out_flush(s);
+	explicit_bzero(s->out, OUT_MAX * sizeof *s->out);
+	for (int i = 0; i < BATCH; i++)
+		explicit_bzero(s->rx + (size_t)i * DATAGRAM, HEAD);
+}
+
 bool
 snmp_is_behind(const struct snmp *s)
 {
@@ -1097,6 +1110,15 @@ snmp_peer_forget(struct snmp_peer *p)
 	assert(p->in_flight == 0);
 	if (p->engine != NULL)
 		snmp_engine_forget(p->engine);
+}
+
+void
+snmp_peer_rebind(struct snmp_peer *p, const struct conf_credential *cred)
+{
+	assert(cred->version == p->cred->version);
+	p->cred = cred;
+	if (p->engine != NULL)
+		snmp_engine_rebind(p->engine, cred);
 }
 
 void

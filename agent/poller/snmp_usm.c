@@ -51,9 +51,10 @@ static const struct priv_kind {
 
 struct key { uint8_t octets[KEY_MAX]; size_t n; };
 
-/* A password made a key that is not localised yet. */
+/* A password made a key that is not localised yet; wiped when the last engine that it is for is freed. */
 struct password {
 	struct password	*next;
+	size_t		 users;
 	enum snmp_auth	 auth;
 	char		*secret;
 	struct key	 key;
@@ -77,7 +78,7 @@ struct engine_past { uint8_t id[ENGINE_ID_MAX]; size_t n_id; struct engine_clock
 struct snmp_engine {
 	struct snmp_usm			*usm;
 	const struct conf_credential	*cred;
-	const struct key		*auth_password, *priv_password;	/* borrowed from `usm`; NULL: not at this level */
+	struct password			*auth_password, *priv_password;	/* of `usm`; NULL: not at this level */
 	uint8_t				 level;	/* MESSAGE_AUTH, MESSAGE_PRIV */
 	uint8_t				 id[ENGINE_ID_MAX];
 	size_t				 n_id;	/* 0: not known */
@@ -103,19 +104,23 @@ password_free(struct password *p)
 	free(p);
 }
 
-static const struct key *
-password_key(struct snmp_usm *u, enum snmp_auth auth, const char *secret)
+/* For password_leave(). NULL: out of memory. */
+static struct password *
+password_take(struct snmp_usm *u, enum snmp_auth auth, const char *secret)
 {
 	size_t n_proto;
 	const oid *proto = sc_get_auth_oid(auth_kinds[auth].library, &n_proto);
 	struct password *p;
 
 	for (p = u->passwords; p != NULL; p = p->next)
-		if (p->auth == auth && strcmp(p->secret, secret) == 0)
-			return &p->key;
+		if (p->auth == auth && strcmp(p->secret, secret) == 0) {
+			p->users++;
+			return p;
+		}
 	if (proto == NULL || (p = calloc(1, sizeof *p)) == NULL)
 		return NULL;
 	p->auth = auth;
+	p->users = 1;
 	p->key.n = sizeof p->key.octets;
 	if ((p->secret = strdup(secret)) == NULL || generate_Ku(proto, (u_int)n_proto, (const u_char *)secret, strlen(secret), p->key.octets,
 	    &p->key.n) != SNMPERR_SUCCESS) {
@@ -124,7 +129,21 @@ password_key(struct snmp_usm *u, enum snmp_auth auth, const char *secret)
 	}
 	p->next = u->passwords;
 	u->passwords = p;
-	return &p->key;
+	return p;
+}
+
+/* NULL is fine. */
+static void
+password_leave(struct snmp_usm *u, struct password *p)
+{
+	struct password **at = &u->passwords;
+
+	if (p == NULL || --p->users > 0)
+		return;
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	password_free(p);
 }
 
 /* ---- algorithms */
@@ -189,10 +208,7 @@ snmp_usm_free(struct snmp_usm *u)
 {
 	if (u == NULL)
 		return;
-	for (struct password *p = u->passwords, *next; p != NULL; p = next) {
-		next = p->next;
-		password_free(p);
-	}
+	assert(u->passwords == NULL);
 	for (size_t i = 0; i < nitems(u->mac); i++)
 		EVP_MAC_CTX_free(u->mac[i]);
 	for (size_t i = 0; i < nitems(u->cipher); i++)
@@ -221,7 +237,7 @@ credential_take(struct snmp_engine *e, const struct conf_credential *c)
 		return "authentication protocol not in this OpenSSL";
 	if ((why = secret_refused(c->auth_secret)) != NULL)
 		return why;
-	if ((e->auth_password = password_key(e->usm, c->auth, c->auth_secret)) == NULL)
+	if ((e->auth_password = password_take(e->usm, c->auth, c->auth_secret)) == NULL)
 		return "";
 	e->level = MESSAGE_AUTH;
 	if (c->priv == PRIV_NONE)
@@ -230,7 +246,7 @@ credential_take(struct snmp_engine *e, const struct conf_credential *c)
 		return "privacy protocol not in this OpenSSL";
 	if ((why = secret_refused(c->priv_secret)) != NULL)
 		return why;
-	if ((e->priv_password = password_key(e->usm, c->auth, c->priv_secret)) == NULL)
+	if ((e->priv_password = password_take(e->usm, c->auth, c->priv_secret)) == NULL)
 		return "";
 	e->level |= MESSAGE_PRIV;
 	return NULL;
@@ -270,7 +286,15 @@ snmp_engine_free(struct snmp_engine *e)
 	if (e == NULL)
 		return;
 	snmp_engine_forget(e);
+	password_leave(e->usm, e->auth_password);
+	password_leave(e->usm, e->priv_password);
 	free(e);
+}
+
+void
+snmp_engine_rebind(struct snmp_engine *e, const struct conf_credential *c)
+{
+	e->cred = c;
 }
 
 bool
@@ -375,8 +399,8 @@ keys_make(struct snmp_engine *e)
 {
 	if (e->keyed)
 		return true;
-	if (((e->level & MESSAGE_AUTH) != 0 && !localise(e, e->auth_password, &e->auth)) ||
-	    ((e->level & MESSAGE_PRIV) != 0 && (!localise(e, e->priv_password, &e->priv) || !extend(e, &e->priv)))) {
+	if (((e->level & MESSAGE_AUTH) != 0 && !localise(e, &e->auth_password->key, &e->auth)) ||
+	    ((e->level & MESSAGE_PRIV) != 0 && (!localise(e, &e->priv_password->key, &e->priv) || !extend(e, &e->priv)))) {
 		explicit_bzero(&e->auth, sizeof e->auth);
 		explicit_bzero(&e->priv, sizeof e->priv);
 		return false;

@@ -6,17 +6,19 @@
 #include "config/conf.h"
 #include "poller/snmp_message.h"
 
-/* One per process: passwords made keys, once per password, and the algorithms, looked for once. */
+/* One per process: passwords made keys, once for all who have the same, and the algorithms, looked for once. */
 struct snmp_usm;
 struct snmp_usm	*snmp_usm_new(void);		/* NULL: out of memory, or no random numbers to be had */
-void		 snmp_usm_free(struct snmp_usm *u);	/* after its engines; all keys are wiped; NULL is fine */
+void		 snmp_usm_free(struct snmp_usm *u);	/* after its engines; NULL is fine */
 
 /* The engine of one switch as one credential knows it: its ID, its clock, the keys localised for it. Two switches may well have one
  * engine ID (a cloned configuration, a pair with one address) and yet differ in all else. */
 struct snmp_engine;
 /* Borrows both. NULL: the credential is refused, with why (static), or out of memory, with "". */
 struct snmp_engine *snmp_engine_new(struct snmp_usm *u, const struct conf_credential *c, const char **why);
-void		 snmp_engine_free(struct snmp_engine *e);	/* its keys are wiped; NULL is fine */
+void		 snmp_engine_free(struct snmp_engine *e);	/* its keys are wiped, and passwords nobody else has; NULL is fine */
+/* Borrows `c` instead of the credential so far, of which it is a copy. */
+void		 snmp_engine_rebind(struct snmp_engine *e, const struct conf_credential *c);
 /* ID and keys: the next question has to be one of discovery. The clock is kept for when the same engine is found. */
 void		 snmp_engine_forget(struct snmp_engine *e);
 bool		 snmp_engine_is_known(const struct snmp_engine *e);

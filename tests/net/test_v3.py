@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """SNMPv3 authPriv against real peers: a real snmpd polled over IPv4 and IPv6, a wrong secret told as such, two switches that have
-one engine ID, false answers before the true ones, and an inform that a real snmptrapd acknowledged."""
+one engine ID, false answers before the true ones, an inform that a real snmptrapd acknowledged, and what a reload leaves of secrets."""
+import hashlib
 import json
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +15,8 @@ import time
 
 from lab import Lab, Trapd, free_port, same
 
+TWIN_ID = bytes.fromhex('80001f88047477696e')
+COMMUNITY = 'a word to be forgotten'
 USERS = (('one', 'SHA-256', 'AES-128', 'SHA-256', 'AES'), ('two', 'SHA-512', 'AES-256', 'SHA-512', 'AES-256'))
 
 
@@ -21,7 +25,7 @@ def twin(lab, name, boots):
     folder, port = os.path.join(lab.dir, name + '.d'), free_port()
     os.makedirs(folder)
     with open(os.path.join(folder, 'agent.conf'), 'w') as f:
-        f.write(f'exactEngineID 0x80001f88047477696e\noldEngineID 0x80001f88047477696e\nengineBoots {boots}\n'
+        f.write(f'exactEngineID 0x{TWIN_ID.hex()}\noldEngineID 0x{TWIN_ID.hex()}\nengineBoots {boots}\nrocommunity "{COMMUNITY}"\n'
                 'createUser both SHA-256 "one for both" AES\nrouser both priv\n'
                 f'createUser twin SHA-256 "auth secret {name}" AES "priv secret {name}"\nrouser twin priv\n')
     lab.start(name, ['snmpd', '-f', '-C', '-c', f.name, '-Lf', os.path.join(folder, 'log'), '-I', '-smux', f'udp:127.0.0.1:{port}'],
@@ -103,6 +107,50 @@ def without_memory(port):
     same('and every kind of end was there', (told['allocations'] > 40, told['dropped'] > 3, told['incomplete'] > 30), (True, True, True))
 
 
+def keys(secret):
+    """The password, made a key, and localised for the twins (RFC 3414 appendix A.2, RFC 7860 section 9.3)."""
+    ku = hashlib.sha256((secret * (2 ** 20 // len(secret) + 1))[:2 ** 20].encode()).digest()
+    return {f'{secret!r}': secret.encode(), f'key of {secret!r}': ku, f'localised key of {secret!r}': hashlib.sha256(ku + TWIN_ID + ku).digest()}
+
+
+def in_memory(pid, wanted):
+    """Which of `wanted` stand anywhere in what a process can write to."""
+    found = set()
+    with open(f'/proc/{pid}/maps') as maps, open(f'/proc/{pid}/mem', 'rb', 0) as mem:
+        for line in maps:
+            low, high = (int(x, 16) for x in line.split()[0].split('-'))
+            if 'rw' not in line.split()[1] or high - low > 1 << 30:		# more than that is only a sanitizer's book-keeping
+                continue
+            try:
+                octets = os.pread(mem.fileno(), high - low, low)
+            except OSError:
+                continue
+            found |= {name for name, value in wanted.items() if value in octets}
+    return sorted(found)
+
+
+def forgotten_by_a_reload(lab, configure):
+    """C4: of credentials that are taken away nothing is left; what stays is still known, and was not asked for anew."""
+    if os.geteuid() != 0:
+        print('-- C4: only root sees the memory of another process')
+        return
+    gone, stays = {'community': COMMUNITY.encode()}, keys('auth secret twin-a')
+    for kind in ('auth', 'priv'):
+        gone |= keys(f'{kind} secret twin-b')
+    wait = {**gone, **stays}
+    pid = lab.pid_of('poller:0')
+    lab.wait(lambda: in_memory(pid, wait) == sorted(wait), 10, 'secrets in use are not found where they have to be')
+    count = lab.log_text().count('reloaded: ')
+    configure(('plain', 'twin-b'))
+    lab.processes['camtrapd'].send_signal(signal.SIGHUP)
+    lab.wait(lambda: lab.log_text().count('reloaded: ') > count, 20, 'no reload')
+    time.sleep(1)
+    same('C4: secrets that a reload took away', in_memory(pid, gone), [])
+    same('and those that stay', in_memory(pid, stays), sorted(stays))
+    states = {s['name']: s['state'] for s in lab.ctl('switches')['switches']}
+    same('which are of use', (states['twin-a'], 'twin-b' in states), ('ok', False))
+
+
 def main():
     with Lab(sys.argv[1]) as lab:
         port = free_port()
@@ -116,35 +164,45 @@ def main():
                             f'udp:127.0.0.1:{port}', f'udp6:[::1]:{port}'], env={'SNMP_PERSISTENT_DIR': folder, 'MIBS': ''})
         trapd = Trapd(lab, 'noc', conf='createUser three SHA-256 "auth secret three" AES "priv secret three"\n'
                                        'authUser log three priv\n')
-        credentials = [f'{{ name = "{n}"; version = "3"; user = "{n}"; auth = "{a}"; auth_secret = "auth secret {n}"; '
-                       f'priv = "{p}"; priv_secret = "priv secret {n}"; }}' for n, a, p, _, _ in USERS]
+        credentials = {n: f'version = "3"; user = "{n}"; auth = "{a}"; auth_secret = "auth secret {n}"; '
+                          f'priv = "{p}"; priv_secret = "priv secret {n}";' for n, a, p, _, _ in USERS}
         twins = {n: twin(lab, n, boots) for n, boots in (('twin-a', 1), ('twin-b', 40))}
-        credentials += [f'{{ name = "{n}"; version = "3"; user = "twin"; auth = "SHA-256"; auth_secret = "auth secret {n}"; '
-                        f'priv = "AES-128"; priv_secret = "priv secret {n}"; }}' for n in twins]
-        credentials += ['{ name = "three"; version = "3"; user = "three"; auth = "SHA-256"; auth_secret = "auth secret three"; '
-                        'priv = "AES-128"; priv_secret = "priv secret three"; }',
-                        '{ name = "wrong"; version = "3"; user = "one"; auth = "SHA-256"; auth_secret = "not the secret"; '
-                        'priv = "AES-128"; priv_secret = "not the secret"; }']
-        switches = [f'{{ name = "{n}-{f}"; address = "{a}:{port}"; site = "hq"; credential = "{n}"; }}'
-                    for n in ('one', 'two') for f, a in (('v4', '127.0.0.1'), ('v6', '[::1]'))]
-        switches.append(f'{{ name = "wrong"; address = "127.0.0.1:{port}"; site = "hq"; credential = "wrong"; }}')
-        switches += [f'{{ name = "{n}"; address = "127.0.0.1:{p}"; site = "hq"; credential = "{n}"; }}' for n, p in twins.items()]
-        lab.configure('sites = ( { name = "hq"; sensitivity = "sensitive"; } );\ncredentials = (' + ',\n'.join(credentials) +
-                      ' );\nswitch_defaults = { poll_interval = "5s"; };\nswitches = (' + ',\n'.join(switches) + ' );\n',
-                      [lab.receiver(trapd, 'three')], pollers=1)
+        credentials |= {n: f'version = "3"; user = "twin"; auth = "SHA-256"; auth_secret = "auth secret {n}"; '
+                           f'priv = "AES-128"; priv_secret = "priv secret {n}";' for n in twins}
+        credentials['three'] = ('version = "3"; user = "three"; auth = "SHA-256"; auth_secret = "auth secret three"; '
+                                'priv = "AES-128"; priv_secret = "priv secret three";')
+        credentials['wrong'] = ('version = "3"; user = "one"; auth = "SHA-256"; auth_secret = "not the secret"; '
+                                'priv = "AES-128"; priv_secret = "not the secret";')
+        credentials['plain'] = f'version = "2c"; community = "{COMMUNITY}";'
+        switches = {f'{n}-{f}': (f'{a}:{port}', n) for n in ('one', 'two') for f, a in (('v4', '127.0.0.1'), ('v6', '[::1]'))}
+        switches['wrong'] = (f'127.0.0.1:{port}', 'wrong')
+        switches |= {n: (f'127.0.0.1:{p}', n) for n, p in twins.items()}
+        switches['plain'] = (f'127.0.0.1:{twins["twin-a"]}', 'plain')
+
+        def configure(without=()):
+            lab.configure('sites = ( { name = "hq"; sensitivity = "sensitive"; } );\ncredentials = (' +
+                          ',\n'.join(f'{{ name = "{n}"; {c} }}' for n, c in credentials.items() if n not in without) +
+                          ' );\nswitch_defaults = { poll_interval = "5s"; };\nswitches = (' +
+                          ',\n'.join(f'{{ name = "{n}"; address = "{a}"; site = "hq"; credential = "{c}"; }}'
+                                     for n, (a, c) in switches.items() if n not in without) + ' );\n',
+                          [lab.receiver(trapd, 'three')], pollers=1)
+
+        configure()
         lab.camtrapd()
         lab.wait(lab.swept, 60, 'no first sweep')
         states = {s['name']: s['state'] for s in lab.ctl('switches')['switches']}
         same('states', states, {'one-v4': 'ok', 'one-v6': 'ok', 'two-v4': 'ok', 'two-v6': 'ok', 'wrong': 'auth-failed',
-                                'twin-a': 'ok', 'twin-b': 'ok'})
+                                'twin-a': 'ok', 'twin-b': 'ok', 'plain': 'ok'})
         same('C5: credentials', [(c['name'], c['weak'], c['switches']) for c in lab.ctl('status')['credentials']],
-             [('one', False, 2), ('two', False, 2), ('twin-a', False, 1), ('twin-b', False, 1), ('three', False, 0), ('wrong', False, 0)])
+             [('one', False, 2), ('two', False, 2), ('twin-a', False, 1), ('twin-b', False, 1), ('three', False, 0), ('wrong', False, 0),
+              ('plain', True, 1)])
         poll_twins(twins.values())
         poll_through_lies(twins.values())
         without_memory(twins['twin-a'])
         answer = lab.ctl('test', 'noc')
         same('the v3 inform', answer['result'], 'acknowledged')
         same('received by snmptrapd', answer['eventId'] in [e['eventId'] for e in trapd.events('heartbeat')], True)
+        forgotten_by_a_reload(lab, configure)
         text = lab.log_text()
         same('the library writes nothing into the log by itself', 'Authentication failed' in text, False)
         assert 'secret' not in text, 'C4: a secret stands in the log'
