@@ -263,13 +263,14 @@ static void
 step_done(void *arg, enum snmp_result r)
 {
 	struct poll *p = arg;
+	const char *text = snmp_peer_result_text(p->peer[p->current], r);
 	bool lost = r == SNMP_TIMED_OUT || r == SNMP_DENIED;
 
 	if (p->context == NULL) {
-		step_ended(p, r == SNMP_DONE ? NULL : snmp_result_text(r));
+		step_ended(p, r == SNMP_DONE ? NULL : text);
 		p->lost = r == SNMP_TIMED_OUT ? p->lost + 1 : 0;
 	} else {			/* the switch itself did answer: it need not know this context */
-		step_ended(p, r == SNMP_DONE ? NULL : lost && !p->contexts.answered ? NO_CONTEXTS : snmp_result_text(r));
+		step_ended(p, r == SNMP_DONE ? NULL : lost && !p->contexts.answered ? NO_CONTEXTS : text);
 		p->context_answered = p->context_answered && !lost;
 	}
 	p->step++;
@@ -457,7 +458,7 @@ probe_done(void *arg, enum snmp_result r)
 	if (r != SNMP_DONE) {
 		p->denied = p->denied || r == SNMP_DENIED;
 		p->no_memory = p->no_memory || r == SNMP_UNSENT;
-		because(p, p->sw->credentials.v[p->current], snmp_result_text(r));
+		because(p, p->sw->credentials.v[p->current], snmp_peer_result_text(p->peer[p->current], r));
 		probe_next(p);
 		return;
 	}
@@ -585,7 +586,7 @@ poll_ping(struct poll *p)
 bool
 poll_waiting(const struct poll *p)
 {
-	return p->phase == POLL_PING || (p->phase == POLL_PROBE && p->budget.timeouts > 0);
+	return p->phase == POLL_PING || (p->phase == POLL_PROBE && (p->budget.timeouts > 0 || p->budget.hints > 0));
 }
 
 bool

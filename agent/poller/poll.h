@@ -39,7 +39,8 @@ void		 poll_start(struct poll *p);
 void		 poll_expect(struct poll *p, uint64_t sum);
 /* Dead switch: one GET of sysUpTime, one datagram; ends in state OK or UNREACHABLE without tables. */
 void		 poll_ping(struct poll *p);
-/* True while it waits for a first answer, after a time-out or in a ping: most likely the switch is dead. */
+/* True while it waits for a first answer, after a time-out or a refusal or in a ping: most likely the switch is dead, or has another
+ * secret. */
 bool		 poll_waiting(const struct poll *p);
 /* True while no credential has had an answer in this poll. */
 bool		 poll_unheard(const struct poll *p);

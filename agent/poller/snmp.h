@@ -36,6 +36,7 @@ struct snmp_budget {
 	uint32_t	max_requests;	/* datagrams */
 	struct mono	until;		/* nothing is sent later, and nothing waited for */
 	uint32_t	requests, timeouts;
+	uint32_t	hints;		/* v3: Reports that anybody may have sent */
 };
 
 /* NULL: no socket to be had (errno). */
@@ -62,7 +63,7 @@ void		 snmp_peer_free(struct snmp_peer *p);	/* open requests end without a call;
 enum snmp_result {
 	SNMP_DONE,			/* answered; walks: the subtree was left */
 	SNMP_TIMED_OUT,			/* 3 time-outs in a row */
-	SNMP_DENIED,			/* v3: a Report: unknown user, wrong digest, unsupported level */
+	SNMP_DENIED,			/* v3: a signed Report; or no answer, but one that anybody may have sent: unknown user, wrong digest … */
 	SNMP_BROKEN,			/* the agent misbehaves: not increasing, error status, malformed */
 	SNMP_TOO_MANY,			/* walks: the row limit */
 	SNMP_LATE,			/* the time of the budget is over */
@@ -71,6 +72,7 @@ enum snmp_result {
 };
 /* For people; static. */
 const char	*snmp_result_text(enum snmp_result r);
+const char	*snmp_peer_result_text(const struct snmp_peer *p, enum snmp_result r);	/* with the reason of the last refusal */
 
 /* Each varbind of an answer; for walks in order of arrival, only those inside their column. */
 typedef void	snmp_varbind_fn(void *arg, const struct varbind *v);

@@ -70,6 +70,7 @@ struct snmp_peer {
 	struct rtt			 rtt[2];	/* GET and GETNEXT; GETBULK */
 	bool				 disordered;	/* it has answered a later question first */
 	struct peer_habits		 habits;
+	uint32_t			 refused;	/* v3: which of usmStats the last SNMP_DENIED was for; 0: none */
 };
 
 struct snmp {
@@ -477,11 +478,50 @@ asked_once_more(struct ask *a)
 	return false;
 }
 
+/* No answer came, but a Report that nobody signed. So an agent says that user, secret or level are wrong, and so may anybody say it who
+ * sees our questions: it ended nothing, the answer had all its time. The question goes out once more, as a datagram may be lost, but
+ * with no longer a wait and not as often as to one that says nothing: who has a wrong secret is to know it soon. true: it did. */
+static bool
+asked_in_doubt(struct ask *a)
+{
+	struct snmp_peer *p = a->peer;
+	bool again = !a->doubted && p->tries > 1;
+
+	p->s->counters.replies++;
+	a->hinted = false;
+	a->doubted = true;
+	if (!again)
+		return false;
+	if (a->hint == USM_NOT_IN_TIME_WINDOWS || a->hint == USM_UNKNOWN_ENGINE_IDS)
+		snmp_engine_forget(p->engine);
+	p->s->counters.resent++;
+	ask_go(a);
+	return true;
+}
+
+/* The asker is told. After a refusal that nobody signed, silence is what it is taken for. */
+static void
+ask_over(struct ask *a)
+{
+	if (a->doubted && (a->outcome == ASK_LOST || a->outcome == ASK_LATE || a->outcome == ASK_SPENT)) {
+		a->outcome = ASK_REFUSED;
+		a->report = a->hint;
+	}
+	if (a->outcome == ASK_REFUSED)
+		a->peer->refused = a->report;
+	a->answered(a);
+}
+
 static void
 ask_judge(struct ask *a)
 {
 	struct snmp_peer *p = a->peer;
 
+	if (a->outcome == ASK_LOST && a->hinted) {
+		if (!asked_in_doubt(a))
+			ask_over(a);
+		return;
+	}
 	if (a->outcome == ASK_LOST) {
 		p->s->counters.timeouts++;
 		if (p->budget != NULL)
@@ -496,7 +536,7 @@ ask_judge(struct ask *a)
 			ask_go(a);
 			return;
 		}
-		a->answered(a);
+		ask_over(a);
 		return;
 	}
 	if (a->outcome == ASK_REFUSED || a->outcome == ASK_ANSWERED)
@@ -519,9 +559,9 @@ ask_judge(struct ask *a)
 			p->s->answered = a->sent;
 		rtt_sample(a);
 		a->timeouts = 0;
-		a->resynced = false;
+		a->resynced = a->doubted = false;
 	}
-	a->answered(a);
+	ask_over(a);
 }
 
 static void
@@ -726,20 +766,52 @@ engine_found(struct snmp_peer *p, const struct message_security *m)
 	    "such changes so far)", ip_port_text(&p->to, 161, text), is, was, (unsigned long long)p->s->counters.replaced);
 }
 
+/* To a signed question a Report without a signature is only a hint, unless it makes us look for the engine anew, which is done once;
+ * and so is the answer to a question of discovery from which nothing is to be learned. */
+static bool
+is_hint(const struct ask *a, enum snmp_heard heard, uint32_t report)
+{
+	if (heard != HEARD_REPORT || !snmp_engine_signs(a->peer->engine))
+		return false;
+	if (a->probing)
+		return !snmp_engine_is_known(a->peer->engine);
+	return a->reprobed || (report != USM_NOT_IN_TIME_WINDOWS && report != USM_UNKNOWN_ENGINE_IDS);
+}
+
+/* Remembered, and the answer waited for. */
+static void
+take_hint(struct ask *a, uint32_t report)
+{
+	if (a->hinted) {
+		a->peer->s->counters.mismatched++;
+		return;
+	}
+	a->hinted = true;
+	a->hint = report;
+	if (a->peer->budget != NULL)
+		a->peer->budget->hints++;
+}
+
 /* The answer is taken while the datagram is there. Whatever follows from it may end the peer, too. */
 static void
 take_answer(struct ask *a, const struct message_look *l, enum snmp_heard heard)
 {
 	static const enum ask_outcome outcome[] = { [HEARD_RESPONSE] = ASK_ANSWERED, [HEARD_REPORT] = ASK_REFUSED,
 		[HEARD_REPORT_AUTHENTIC] = ASK_REFUSED, [HEARD_UNREAD] = ASK_UNSENT };
+	uint32_t report = snmp_usm_report(l);
 
 	assert(a->flying && !a->ready && a->waiting && heard != HEARD_NOTHING);
-	a->waiting = false;
-	a->outcome = outcome[heard];
-	a->report = a->outcome == ASK_REFUSED ? snmp_usm_report(l) : 0;
-	a->report_authentic = heard == HEARD_REPORT_AUTHENTIC;
 	if (a->probing && heard == HEARD_REPORT)
 		engine_found(a->peer, &l->security);
+	if (is_hint(a, heard, report)) {
+		take_hint(a, report);
+		return;
+	}
+	a->peer->s->counters.mismatched += a->hinted;	/* it was false */
+	a->waiting = a->hinted = false;
+	a->outcome = outcome[heard];
+	a->report = a->outcome == ASK_REFUSED ? report : 0;
+	a->report_authentic = heard == HEARD_REPORT_AUTHENTIC;
 	a->errstat = l->error;
 	a->errindex = l->error_index;
 	a->varbinds = l->varbinds;
@@ -1162,6 +1234,17 @@ snmp_result_text(enum snmp_result r)
 		"more rows than allowed", "no time left", "more requests needed than allowed", "not sent (out of memory?)" };
 
 	return (unsigned)r < nitems(text) ? text[r] : "?";
+}
+
+const char *
+snmp_peer_result_text(const struct snmp_peer *p, enum snmp_result r)
+{
+	static const char *const why[] = { [USM_UNSUPPORTED_LEVELS] = "refused: not with this level of security",
+		[USM_NOT_IN_TIME_WINDOWS] = "refused: no time could be agreed on", [USM_UNKNOWN_USERS] = "refused: unknown user",
+		[USM_UNKNOWN_ENGINE_IDS] = "refused: unknown engine ID", [USM_WRONG_DIGESTS] = "refused: wrong digest (auth protocol or password)",
+		[USM_DECRYPTION_ERRORS] = "refused: not to be decrypted (priv protocol or password)" };
+
+	return r == SNMP_DENIED && p->refused < nitems(why) && why[p->refused] != NULL ? why[p->refused] : snmp_result_text(r);
 }
 
 /* ---- GET */

@@ -29,10 +29,12 @@ struct ask {
 	long			 earlier_id;	/* of the last datagram that a nudge gave up; 0: none */
 	struct mono		 earlier_sent;
 	bool			 flying, ready, probing, reprobed, resynced;
+	bool			 hinted, doubted;	/* v3: a Report that anybody may have sent came to this datagram; to an earlier one */
 	unsigned		 timeouts;	/* in a row */
 	enum ask_outcome	 outcome;
 	uint32_t		 report;	/* v3: which of usmStats was the answer; 0: none */
 	bool			 report_authentic;
+	uint32_t		 hint;		/* and the last hint */
 	long			 errstat, errindex;
 	const uint8_t		*varbinds, *varbinds_end;	/* borrowed while `answered` runs */
 	/* the question */

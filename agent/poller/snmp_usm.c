@@ -303,6 +303,12 @@ snmp_engine_is_known(const struct snmp_engine *e)
 	return e->n_id > 0;
 }
 
+bool
+snmp_engine_signs(const struct snmp_engine *e)
+{
+	return (e->level & MESSAGE_AUTH) != 0;
+}
+
 static int32_t
 time_at(const struct engine_clock *c, struct mono now)
 {

@@ -22,6 +22,7 @@ void		 snmp_engine_rebind(struct snmp_engine *e, const struct conf_credential *c
 /* ID and keys: the next question has to be one of discovery. The clock is kept for when the same engine is found. */
 void		 snmp_engine_forget(struct snmp_engine *e);
 bool		 snmp_engine_is_known(const struct snmp_engine *e);
+bool		 snmp_engine_signs(const struct snmp_engine *e);	/* the credential's level has authentication */
 /* Taken from the answer to a question of discovery (RFC 3414 section 4), of which nothing is authentic: the ID unless one is known,
  * and the clock that questions bear until an authentic message tells it, unless one did and it is later. An ID of no octets is none.
  * true: it is another engine than the one that gave the last answer, which was not said before. */
@@ -48,6 +49,7 @@ enum snmp_heard {
 enum snmp_heard	 snmp_engine_read(struct snmp_engine *e, uint8_t *datagram, size_t n, struct message_look *l, const char *context, struct mono now);
 
 /* Which of usmStats (RFC 3414 section 5) a Report says. 0: none of them. */
-enum usm_stats { USM_NOT_IN_TIME_WINDOWS = 2, USM_UNKNOWN_ENGINE_IDS = 4 };
+enum usm_stats { USM_UNSUPPORTED_LEVELS = 1, USM_NOT_IN_TIME_WINDOWS, USM_UNKNOWN_USERS, USM_UNKNOWN_ENGINE_IDS, USM_WRONG_DIGESTS,
+	USM_DECRYPTION_ERRORS };
 uint32_t	 snmp_usm_report(const struct message_look *l);
 #endif

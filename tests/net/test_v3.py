@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """SNMPv3 authPriv against real peers: a real snmpd polled over IPv4 and IPv6, a wrong secret told as such, two switches that have
-one engine ID, false answers before the true ones, an inform that a real snmptrapd acknowledged, and what a reload leaves of secrets."""
+one engine ID, false answers before the true ones, Reports that nobody signed, an inform that a real snmptrapd acknowledged, and what a reload leaves of secrets."""
 import hashlib
 import json
 import os
@@ -13,7 +13,9 @@ import sys
 import threading
 import time
 
+import rogue
 from lab import Lab, Trapd, free_port, same
+from rogue import integer, tlv
 
 TWIN_ID = bytes.fromhex('80001f88047477696e')
 COMMUNITY = 'a word to be forgotten'
@@ -42,59 +44,148 @@ def poll_twins(ports):
     same('twins: no question in vain', (n['requests'] - n['replies'], n['timeouts'], n['mismatched']), (0, 0, 0))
 
 
-class Liar(threading.Thread):
-    """Stands before snmpds: before each signed answer come one with a bit turned, one cut short, and the one before it once more. After
-    half a second without questions it stands before the next snmpd."""
+class Between(threading.Thread):
+    """Stands before an snmpd, and passes on what goes there and comes back."""
 
-    def __init__(self, ports):
+    def __init__(self, port):
         super().__init__()
         self.front, self.back = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
         self.front.bind(('127.0.0.1', 0))
-        self.port, self.ports, self.said, self.ended = self.front.getsockname()[1], list(ports), {'mismatched': 0, 'malformed': 0, 'strays': 0}, False
+        self.port, self.whom, self.ended = self.front.getsockname()[1], None, False
+        self.to = port
         self.start()
 
     def run(self):
-        whom, last, before = None, time.monotonic(), None
         while not self.ended:
             for s in select.select([self.front, self.back], [], [], 0.05)[0]:
                 data, at = s.recvfrom(65535)
-                if s is self.front:
-                    if time.monotonic() - last > 0.5 and whom is not None:
-                        self.ports.pop(0)
-                    whom, last = at, time.monotonic()
-                    self.back.sendto(data, ('127.0.0.1', self.ports[0]))
-                    continue
-                if re.search(rb'\x04\x01(.)\x02\x01\x03', data, re.S).group(1)[0] & 1:	# msgFlags, msgSecurityModel
-                    self.lie('mismatched', data[:-1] + bytes([data[-1] ^ 1]), whom)
-                    self.lie('malformed', data[:-1], whom)
-                    if before is not None:
-                        self.lie('strays', before, whom)
-                    before = data
-                self.front.sendto(data, whom)
+                if s is self.back:
+                    self.answer(data)
+                else:
+                    self.whom = at
+                    self.question(data)
 
-    def lie(self, what, data, whom):
-        self.said[what] += 1
-        self.front.sendto(data, whom)
+    def question(self, data):
+        self.back.sendto(data, ('127.0.0.1', self.to))
+
+    def answer(self, data):
+        self.front.sendto(data, self.whom)
 
     def end(self):
         self.ended = True
         self.join()
 
 
+def poll_peer(between, *options, timeout=120):
+    """What poll_peer polled through `between`: the polls, the counters, and what it wrote into its log."""
+    try:
+        p = subprocess.run([os.path.join(sys.argv[1], 'tests', 'net', 'poll_peer'), '-3', *options, f'127.0.0.1:{between.port}'],
+                           capture_output=True, text=True, timeout=timeout)
+    finally:
+        between.end()
+    *polls, n = map(json.loads, p.stdout.splitlines())
+    return polls, n, p.stderr
+
+
+def is_signed(message):
+    return re.search(rb'\x04\x01(.)\x02\x01\x03', message, re.S).group(1)[0] & 1 != 0	# msgFlags, msgSecurityModel
+
+
+class Liar(Between):
+    """Before each signed answer come one with a bit turned, one cut short, and the one before it once more. After half a second
+    without questions it stands before the next snmpd."""
+
+    def __init__(self, ports):
+        self.ports, self.said, self.last, self.before = list(ports), {'mismatched': 0, 'malformed': 0, 'strays': 0}, None, None
+        super().__init__(self.ports[0])
+
+    def question(self, data):
+        if self.last is not None and time.monotonic() - self.last > 0.5:
+            self.ports.pop(0)
+            self.to = self.ports[0]
+        self.last = time.monotonic()
+        super().question(data)
+
+    def answer(self, data):
+        if is_signed(data):
+            self.lie('mismatched', data[:-1] + bytes([data[-1] ^ 1]))
+            self.lie('malformed', data[:-1])
+            if self.before is not None:
+                self.lie('strays', self.before)
+            self.before = data
+        super().answer(data)
+
+    def lie(self, what, data):
+        self.said[what] += 1
+        self.front.sendto(data, self.whom)
+
+
 def poll_through_lies(ports):
     """A poll of one twin, then of the other behind the same address: of later boots, so that the first question is
     not in its time."""
     liar = Liar(ports)
-    try:
-        p = subprocess.run([os.path.join(sys.argv[1], 'tests', 'net', 'poll_peer'), '-3', '-n', '2', '-w', '1500', '-c', 'both:one for both',
-                            f'127.0.0.1:{liar.port}'], capture_output=True, text=True, timeout=120)
-    finally:
-        liar.end()
-    *polls, n = map(json.loads, p.stdout.splitlines())
+    polls, n, _ = poll_peer(liar, '-n', '2', '-w', '1500', '-c', 'both:one for both')
     same('P3: v3: all is answered, whatever false comes before', [x['state'] for x in polls], ['ok', 'ok'])
     same('P3: v3: nothing of it counts as an answer', (n['requests'] - n['replies'], n['timeouts']), (0, 0))
     same('P3: v3: each is counted as what it was', {k: n[k] for k in liar.said}, liar.said)
     same('one question more to find the engine, one to learn its new time', (polls[1]['requests'] - polls[0]['requests'], len(liar.ports)), (0, 1))
+
+
+LEVELS, LATE, USERS_UNKNOWN, ENGINES_UNKNOWN, DIGESTS, DECRYPTION = range(1, 7)	# usmStats
+
+
+def report(question, stat, engine=None):
+    """As anybody can write it who saw the question: a Report without a signature."""
+    (_, message), = rogue.read_all(question)
+    _, (_, header), (_, security), _ = rogue.read_all(message)
+    (_, msg_id), *_ = rogue.read_all(header)
+    (_, security), = rogue.read_all(security)
+    (_, its_engine), _, _, (_, user), *_ = rogue.read_all(security)
+    engine = tlv(4, its_engine if engine is None else engine)
+    varbind = tlv(0x30, rogue.oid((1, 3, 6, 1, 6, 3, 15, 1, 1, stat, 0)) + integer(7, 0x41))
+    pdu = tlv(0xa8, integer(0) * 3 + tlv(0x30, varbind))
+    return tlv(0x30, integer(3) + tlv(0x30, tlv(2, msg_id) + integer(65507) + tlv(4, b'\0') + integer(3)) +
+               tlv(4, tlv(0x30, engine + integer(0) * 2 + tlv(4, user) + tlv(4, b'') * 2)) + tlv(0x30, engine + tlv(4, b'') + pdu))
+
+
+class Denier(Between):
+    """Before the answer to each question comes a Report that denies it; to one of discovery it names no engine."""
+
+    def __init__(self, port, stat, passes=True):
+        self.stat, self.passes, self.said = stat, passes, 0
+        super().__init__(port)
+
+    def question(self, data):
+        if self.stat != 0:
+            self.said += 1
+            self.front.sendto(report(data, self.stat, None if is_signed(data) else b''), self.whom)
+        if self.passes or not is_signed(data):
+            super().question(data)
+
+
+def reports_of_anybody(port):
+    """What nobody has signed ends no question that was signed: the answer counts, if one comes."""
+    for stat in (LEVELS, LATE, USERS_UNKNOWN, ENGINES_UNKNOWN, DIGESTS, DECRYPTION, 99):
+        denier = Denier(port, stat)
+        (p,), n, _ = poll_peer(denier, '-c', 'both:one for both')
+        same(f'P3: v3: {stat}: unsigned Reports end no poll', (p['state'], n['timeouts']), ('ok', 0))
+        if stat not in (LATE, ENGINES_UNKNOWN):		# which have the engine looked for anew, once
+            same(f'P3: v3: {stat}: each is counted', (n['mismatched'], n['requests'] - n['replies']), (denier.said, 0))
+    (p,), n, _ = poll_peer(Denier(port, DIGESTS, False), '-c', 'both:one for both')
+    same('P3: v3: without an answer they are believed', (p['state'], 'wrong digest' in p['error'], p['requests']), ('auth-failed', True, 3))
+
+
+def wrong_credentials(port):
+    """Who has them wrong is told so soon, and what is wrong."""
+    for what, reason in (('both:not the secret', 'wrong digest'), ('nobody:one for both', 'unknown user')):
+        for i in range(2):		# to see how long it takes, when the machine is not busy with something else
+            (p,), n, _ = poll_peer(Between(port), '-c', what)
+            if p['ms'] < 2000:
+                break
+        same(f'{what}: told', (p['state'], reason in p['error'], p['requests'], n['timeouts']), ('auth-failed', True, 3, 0))
+        same(f'{what}: soon', p['ms'] < 2000, True)
+    (p,), n, _ = poll_peer(Between(port), '-p', '-c', 'both:not the secret')
+    same('a refusal answers a ping', (p['state'], p['requests']), ('ok', 2))
 
 
 def without_memory(port):
@@ -198,6 +289,8 @@ def main():
               ('plain', True, 1)])
         poll_twins(twins.values())
         poll_through_lies(twins.values())
+        reports_of_anybody(twins['twin-a'])
+        wrong_credentials(twins['twin-a'])
         without_memory(twins['twin-a'])
         answer = lab.ctl('test', 'noc')
         same('the v3 inform', answer['result'], 'acknowledged')
