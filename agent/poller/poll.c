@@ -7,11 +7,15 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/log.h"
 #include "base/num.h"
 #include "poller/contexts.h"
 
 enum phase { POLL_IDLE, POLL_PROBE, POLL_STEPS, POLL_CLOSE, POLL_PING };
 enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100, MAX_ROWS = 262144, TRIES = 3, STEPS_MAX = 64, STEP_IDS = 24 };
+/* So many polls in a row have to miss a credential whose answers nobody can forge, before one is tried whose answers anybody can: as many
+ * as make a switch unreachable (P8), so that it is told before. Who can have questions or answers lost would choose else what we ask with. */
+enum { OPEN_AFTER = 3 };
 /* Kept back from the budget, so that the last question (has it restarted?) can be asked after any walk. */
 enum { CLOSE_REQUESTS = 6, CLOSE_MS_MAX = 3000 };
 
@@ -33,6 +37,8 @@ struct poll {
 	size_t				 n, tried, current;
 	uint8_t				 order[CREDENTIALS_MAX];
 	int				 works;		/* the remembered credential; -1: none yet */
+	int				 closed;	/* and of those that are not open to forgery the last that worked; -1: none yet */
+	unsigned			 missed;	/* polls in a row in which that did not work */
 	size_t				 pings;		/* since the last poll */
 	bool				 denied, partial, no_memory;
 	bool				 has_uptime, seen_uptime;	/* at the start; in the last answer */
@@ -63,7 +69,7 @@ poll_new(struct snmp *s, const struct conf *conf, const struct conf_switch *sw, 
 
 	if (p == NULL)
 		return NULL;
-	*p = (struct poll){ .s = s, .conf = conf, .sw = sw, .done = done, .arg = arg, .works = -1 };
+	*p = (struct poll){ .s = s, .conf = conf, .sw = sw, .done = done, .arg = arg, .works = -1, .closed = -1 };
 	p->n = sw->credentials.n < CREDENTIALS_MAX ? sw->credentials.n : CREDENTIALS_MAX;
 	(void)!getrandom(&p->seed, sizeof p->seed, GRND_NONBLOCK);	/* a known seed is worse, but no failure */
 	return p;
@@ -156,6 +162,32 @@ peer_of(struct poll *p, size_t i)
 		snmp_peer_budget(p->peer[i], &p->budget);
 	}
 	return p->peer[i];
+}
+
+/* Anybody who sees the question can forge the answer. */
+static bool
+is_open(const struct poll *p, size_t i)
+{
+	const struct conf_credential *c = conf_credential(p->conf, p->sw->credentials.v[i]);
+
+	return c == NULL || (conf_weaknesses(c) & (WEAK_VERSION | WEAK_NO_AUTH)) != 0;
+}
+
+/* The credential being tried does. The change from and to an open one is told: it is the operator who has to know why. */
+static void
+credential_works(struct poll *p)
+{
+	const char *name = p->sw->credentials.v[p->current], *closed = p->closed >= 0 ? p->sw->credentials.v[p->closed] : NULL;
+
+	if (!is_open(p, p->current)) {
+		if (p->works >= 0 && closed != NULL && is_open(p, (size_t)p->works))
+			log_info("%s: polled with credential %s again", p->sw->name, name);
+		p->closed = (int)p->current;
+		p->missed = 0;
+	} else if (closed != NULL && p->works != (int)p->current)
+		log_warnx("%s: credential %s has not worked for %u polls, only %s does, whose answers can be forged: polled with that until %s "
+		    "works again", p->sw->name, closed, p->missed, name, closed);
+	p->works = (int)p->current;
 }
 
 static uint32_t
@@ -456,6 +488,7 @@ probe_done(void *arg, enum snmp_result r)
 	struct poll *p = arg;
 
 	if (r != SNMP_DONE) {
+		p->missed += (int)p->current == p->closed && r != SNMP_UNSENT;
 		p->denied = p->denied || r == SNMP_DENIED;
 		p->no_memory = p->no_memory || r == SNMP_UNSENT;
 		because(p, p->sw->credentials.v[p->current], snmp_peer_result_text(p->peer[p->current], r));
@@ -463,7 +496,8 @@ probe_done(void *arg, enum snmp_result r)
 		return;
 	}
 	p->error[0] = '\0';
-	p->works = (int)p->current;
+	credential_works(p);
+	snmp_peer_tries(p->peer[p->current], TRIES);
 	p->has_uptime = p->seen_uptime;
 	p->uptime_cs = p->seen_uptime_cs;
 	p->uptime_at = mono_now();
@@ -488,9 +522,15 @@ probe_next(struct poll *p)
 
 	while (p->tried < p->n) {
 		p->current = p->order[p->tried++];
+		if (p->closed >= 0 && p->missed < OPEN_AFTER && is_open(p, p->current))
+			continue;
 		if (peer_of(p, p->current) == NULL)
 			continue;
 		snmp_peer_tries(p->peer[p->current], TRIES);
+		if ((int)p->current == p->closed && p->missed >= OPEN_AFTER) {	/* another works: as a ping asks */
+			snmp_peer_tries(p->peer[p->current], 1);
+			snmp_peer_forget(p->peer[p->current]);
+		}
 		if (snmp_get(p->peer[p->current], oids, lens, nitems(oids), uptime_each, probe_done, p))
 			return;
 		because(p, "poll", "out of memory");
@@ -506,10 +546,12 @@ begin(struct poll *p, enum phase phase)
 	size_t n = 0;
 
 	assert(p->phase == POLL_IDLE && p->tables == NULL);
-	if (p->works >= 0)
+	if (p->closed >= 0)
+		p->order[n++] = (uint8_t)p->closed;
+	if (p->works >= 0 && p->works != p->closed)
 		p->order[n++] = (uint8_t)p->works;
 	for (size_t i = 0; i < p->n; i++)
-		if ((int)i != p->works)
+		if ((int)i != p->works && (int)i != p->closed)
 			p->order[n++] = (uint8_t)i;
 	p->phase = phase;
 	p->same = p->denied = p->partial = p->has_uptime = p->seen_uptime = p->no_memory = false;

@@ -1,7 +1,7 @@
 /* tests/net/poll_peer.c: polls switches through poll.h as the poller does, all at once, and says as JSON lines what came of it:
  *   poll_peer [-i SECONDS] [-m MAX_ROWS] [-r REPLY_FROM]… [-n POLLS] [-w MS] [-p | -P] [-1 | -3] [-o] -c COMMUNITY… ADDRESS…
  * -n: so often, one after the other, -w apart; -p: pings; -P: the first one is a poll, the others are pings; -c: several are tried in
- * that order; -1: v1; -3: the community is USER:SECRET of v3, SHA-256 and AES-128;
+ * that order; -1: v1; -3: a community that is USER:SECRET is one of v3, SHA-256 and AES-128;
  * -o: polls as long as it takes to let each allocation of ours fail once, and tells only the sum. Exit 0 unless it cannot start. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,9 +69,9 @@ tell(const struct one *o, const struct poll_result *r)
 	struct row row;
 
 	printf("{\"address\": \"%s\", \"state\": \"%s\", \"dropped\": %s, \"error\": \"%s\", \"requests\": %u, \"timeouts\": %u, "
-	    "\"complete\": %u, \"ms\": %lld, \"uptime\": %u", ip_port_text(&o->sw.address, 0, address), switch_state_word(r->state),
+	    "\"credential\": \"%s\", \"complete\": %u, \"ms\": %lld, \"uptime\": %u", ip_port_text(&o->sw.address, 0, address), switch_state_word(r->state),
 	    r->dropped ? "true" : "false", r->error != NULL ? r->error : "", r->requests, r->timeouts,
-	    r->tables != NULL ? tables_complete(r->tables) : 0, (long long)(r->finished.us - r->started.us) / 1000,
+	    r->credential != NULL ? r->credential : "", r->tables != NULL ? tables_complete(r->tables) : 0, (long long)(r->finished.us - r->started.us) / 1000,
 	    r->tables != NULL ? tables_uptime_cs(r->tables) : 0);
 	printf(", \"macs\": [");
 	while (r->tables != NULL && tables_next(r->tables, &at, &row)) {
@@ -192,14 +192,11 @@ credential_set(struct conf_credential *c, enum snmp_version version, char name[s
 {
 	snprintf(name, 8, "test%zu", i);
 	c->name = name;
-	c->version = version;
-	if (version != SNMP_V3)
+	c->version = version != SNMP_V3 || strchr(c->community, ':') != NULL ? version : SNMP_V2C;
+	if (c->version != SNMP_V3)
 		return;
 	c->user = c->community;
-	if ((c->auth_secret = strchr(c->community, ':')) == NULL) {
-		fprintf(stderr, "poll_peer: -c wants USER:SECRET for v3\n");
-		exit(2);
-	}
+	c->auth_secret = strchr(c->community, ':');
 	*c->auth_secret++ = '\0';
 	c->priv_secret = c->auth_secret;
 	c->auth = AUTH_SHA256;

@@ -175,6 +175,43 @@ def reports_of_anybody(port):
     same('P3: v3: without an answer they are believed', (p['state'], 'wrong digest' in p['error'], p['requests']), ('auth-failed', True, 3))
 
 
+class Muffler(Between):
+    """Passes on no v3 as long as it is told so."""
+    mute = False
+
+    def question(self, data):
+        (_, message), = rogue.read_all(data)
+        if not self.mute or next(rogue.read_all(message)) != (2, b'\3'):
+            super().question(data)
+
+
+def no_way_down(port):
+    """A switch for which v3 has worked is not polled with v2c because somebody denies or drops v3; after three polls, when it counts as
+    unreachable, it is, and that is told; v3 is taken up again as soon as it works."""
+    both = ('-c', 'both:one for both', '-c', COMMUNITY)
+    (p,), _, _ = poll_peer(Denier(port, DIGESTS), *both)
+    same('v3 denied by somebody: v3 all the same', (p['state'], p['credential']), ('ok', 'test0'))
+
+    muffler = Muffler(port)
+    p = subprocess.Popen([os.path.join(sys.argv[1], 'tests', 'net', 'poll_peer'), '-3', '-n', '6', '-w', '400', *both, f'127.0.0.1:{muffler.port}'],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        polls = []
+        for i, mute in enumerate((True, True, True, True, False, False)):
+            polls.append(json.loads(p.stdout.readline()))
+            muffler.mute = mute
+        _, err = p.communicate(timeout=60)
+    finally:
+        p.kill()
+        muffler.end()
+    same('v3 dropped by somebody', [(x['state'], x['credential']) for x in polls],
+         [('ok', 'test0'), ('unreachable', ''), ('unreachable', ''), ('ok', 'test1'), ('ok', 'test1'), ('ok', 'test0')])
+    same('one more question for it while another works', polls[4]['timeouts'], 1)
+    same('the change is told, once in each direction', [x.partition('poll_peer: ')[2].strip() for x in err.splitlines() if 'credential' in x], [
+        'warning: test0: credential test0 has not worked for 3 polls, only test1 does, whose answers can be forged: polled with that until test0 works again',
+        'test0: polled with credential test0 again'])
+
+
 def wrong_credentials(port):
     """Who has them wrong is told so soon, and what is wrong."""
     for what, reason in (('both:not the secret', 'wrong digest'), ('nobody:one for both', 'unknown user')):
@@ -290,6 +327,7 @@ def main():
         poll_twins(twins.values())
         poll_through_lies(twins.values())
         reports_of_anybody(twins['twin-a'])
+        no_way_down(twins['twin-a'])
         wrong_credentials(twins['twin-a'])
         without_memory(twins['twin-a'])
         answer = lab.ctl('test', 'noc')
