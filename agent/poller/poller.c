@@ -18,14 +18,14 @@
 #include "proc/child.h"
 
 enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, RUNNING_MAX = 2000, RUSH = 32, TIDY_MS = 5000,
-	TURN_FIRST = 96, TURN_MORE = 8, SLOW_MS = 400 };
+	TURN_MORE = 8, SLOW_MS = 400 };
 
 enum lane { LANE_LIVE, LANE_NEW, LANE_SILENT, LANE_N };
-/* The slots of each lane, and how many polls start at once: neither the switches nor we get all of them. Those never polled may be
- * dead for all we know; those that answer have their turn together, TURN_FIRST of them: each takes 150 KB, fresh memory costs more
- * than what is done in it, and where switches are fast more at once are not faster. Where a poll takes more than SLOW_MS they are
- * TURN_MORE more with each tick that others wait. */
-static const struct { unsigned slots, per_tick; } lanes[LANE_N] = { { 128, 64 }, { 500, 64 }, { 500, 32 } };
+/* The slots of each lane, how many polls start at once, and how many may be answering at once: neither the switches nor we get all of
+ * them. Those never polled may be dead for all we know; while they are read each takes 100 KB, fresh memory costs more than what is
+ * done in it, and where switches are fast more at once are not faster. Where a poll takes more than SLOW_MS they are TURN_MORE more
+ * with each tick that others wait. */
+static const struct { unsigned slots, per_tick, turn; } lanes[LANE_N] = { { 500, 64, 128 }, { 500, 64, 64 }, { 500, 32, 500 } };
 
 struct sw {
 	TAILQ_ENTRY(sw)		 all;
@@ -303,7 +303,7 @@ is_answering(const struct sw *w, struct mono now)
 static unsigned
 turn_of(enum lane l)
 {
-	return l == LANE_SILENT || poller.more[l] > RUNNING_MAX ? RUNNING_MAX : TURN_FIRST + poller.more[l] * TURN_MORE;
+	return poller.more[l] > RUNNING_MAX ? RUNNING_MAX : lanes[l].turn + poller.more[l] * TURN_MORE;
 }
 
 /* In order of arrival, as far as there are slots; up to lane `last`. */

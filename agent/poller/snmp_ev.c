@@ -27,8 +27,10 @@
 #define RTO_FIRST_MS 1000
 #define RTO_MIN_MS 500
 #define RTO_MAX_MS 8000
-#define NUDGE_MIN_MS 200
-#define NUDGE_AFTER_MS 50
+#define NUDGE_MIN_MS 50
+#define NUDGE_AFTER_MS 25
+#define NUDGES 2
+#define NUDGE_FEW 16
 #define OUT_MAX 64
 #define OUT_OCTETS 8192			/* more than the largest question takes */
 #define PAUSE_MS 2
@@ -92,6 +94,7 @@ struct snmp {
 	unsigned		 haste;		/* reads until the next pause is tried */
 	int			 got;		/* answers of the last turn */
 	size_t			 in_flight;	/* of all peers */
+	size_t			 silent;	/* of those, had a time-out */
 	struct mono		 answered;	/* when the youngest question was sent that has an answer */
 	size_t			 peers[2];	/* of each address family */
 	struct sockaddr_storage	 from[BATCH];
@@ -241,6 +244,17 @@ rtt_of(const struct ask *a)
 	return &a->peer->rtt[a->command == ASK_BULK && !a->probing];
 }
 
+static void
+timeouts_set(struct ask *a, unsigned n)
+{
+	struct snmp *s = a->peer->s;
+
+	assert(a->flying && s->silent >= (a->timeouts > 0));
+	s->silent -= a->timeouts > 0;
+	s->silent += n > 0;
+	a->timeouts = n;
+}
+
 static long
 rto_ms(const struct ask *a)
 {
@@ -307,10 +321,10 @@ question_put(struct ask *a, struct message_question *q, const char *community, c
 /* ---- nudges: who answers in the order of asking, as agents do, and answers a later question, will not answer the one before it any
  * more: that was lost, and is asked again at once, not after a time-out made for slow switches. One that is only slow gets to the
  * nudge when it is done with the question. (The same thought as TCP's tail loss probe, RFC 8985.) A switch with another order shows
- * it by an answer to what was given up, which counts; it is not nudged again. Nobody is nudged before others have answered what they
- * were asked later: until then it may be we, or the way to all of them, that is slow. */
+ * it by an answer to what was given up, which counts; it is not nudged again. Of many questions none is nudged before others are answered
+ * that were asked later: until then it may be we, or the way to all of them, that is slow. */
 
-/* 0: this question is not nudged. */
+/* After which wait this question is nudged, once more after twice that; 0: it is not. */
 static long
 nudge_ms(const struct ask *a)
 {
@@ -318,9 +332,18 @@ nudge_ms(const struct ask *a)
 	const struct rtt *r = rtt_of(a);
 	double ms = r->srtt + 4 * r->rttvar;
 
-	if (a->nudged || a->probing || !r->known || p->disordered || p->tries < TRIES)
+	if (a->nudges == NUDGES || a->hinted || a->probing || !r->known || p->disordered || p->tries < TRIES)
 		return 0;
-	return ms < NUDGE_MIN_MS ? NUDGE_MIN_MS : ms * 2 < rto_ms(a) ? (long)ms : 0;
+	ms = (ms < NUDGE_MIN_MS ? NUDGE_MIN_MS : ms) * (1 << a->nudges);
+	return ms * 2 <= rto_ms(a) ? (long)ms : 0;
+}
+
+static bool
+nudge_may_tell(const struct ask *a)
+{
+	const struct snmp *s = a->peer->s;
+
+	return !snmp_is_behind(s) && (mono_since(a->sent, s->answered) >= NUDGE_AFTER_MS || s->in_flight - s->silent <= NUDGE_FEW);
 }
 
 static void
@@ -330,7 +353,7 @@ nudge(struct ask *a)
 	struct message_question q = { .pdu = PDU_GET, .repetitions = 1, .oids = &uptime, .n = 1 };
 	const struct snmp_budget *b = a->peer->budget;
 
-	a->nudged = true;
+	a->nudges++;
 	if ((b != NULL && b->requests + 2 > b->max_requests) || !question_put(a, &q, NULL, NULL))
 		return;
 	a->nudge_id = q.id;
@@ -354,10 +377,11 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 	if (left > 0 && (ms = nudge_ms(a)) > 0) {
 		int64_t due = ms - mono_since(a->sent, now);
 
-		if (due <= 0 && !snmp_is_behind(a->peer->s) && mono_since(a->sent, a->peer->s->answered) >= NUDGE_AFTER_MS)
+		if (due <= 0 && nudge_may_tell(a))
 			nudge(a);
-		else if (due < left)
-			left = due > 0 ? due : NUDGE_AFTER_MS < left ? NUDGE_AFTER_MS : left;
+		if (due <= 0)
+			due = NUDGE_AFTER_MS;
+		left = due < left ? due : left;
 	}
 	if (left > 0 && arm(a, (long)left + 1))
 		return;				/* it was set for an earlier datagram */
@@ -425,7 +449,8 @@ ask_put(struct ask *a)
 static void
 ask_go(struct ask *a)
 {
-	a->nudged = a->twice = false;
+	a->nudges = 0;
+	a->twice = false;
 	ask_put(a);
 }
 
@@ -526,7 +551,8 @@ ask_judge(struct ask *a)
 		p->s->counters.timeouts++;
 		if (p->budget != NULL)
 			p->budget->timeouts++;
-		if (++a->timeouts < p->tries) {
+		timeouts_set(a, a->timeouts + 1);
+		if (a->timeouts < p->tries) {
 			if (a->timeouts == TRIES - 1 && p->engine != NULL && !a->probing && !a->reprobed) {
 				a->reprobed = true;	/* a replaced switch does not understand the old engine ID */
 				snmp_engine_forget(p->engine);
@@ -544,10 +570,7 @@ ask_judge(struct ask *a)
 	if (a->probing && a->outcome == ASK_REFUSED) {
 		rtt_sample(a);
 		if (snmp_engine_is_known(p->engine)) {
-			if (a->reprobed && a->timeouts > 0)
-				a->timeouts = 1;
-			else
-				a->timeouts = 0;
+			timeouts_set(a, a->reprobed && a->timeouts > 0);
 			ask_go(a);
 			return;
 		}
@@ -558,7 +581,7 @@ ask_judge(struct ask *a)
 		if (mono_since(p->s->answered, a->sent) > 0)
 			p->s->answered = a->sent;
 		rtt_sample(a);
-		a->timeouts = 0;
+		timeouts_set(a, 0);
 		a->resynced = a->doubted = false;
 	}
 	ask_over(a);
@@ -608,7 +631,7 @@ ask_start(struct ask *a)
 void
 ask_again(struct ask *a)
 {
-	a->timeouts = 0;
+	timeouts_set(a, 0);
 	ask_go(a);
 }
 
@@ -649,6 +672,7 @@ ask_end(struct ask *a, enum snmp_result r)
 	void *arg = a->arg;
 
 	assert(a->flying && !a->ready && p->in_flight > 0);
+	timeouts_set(a, 0);
 	for (struct ask **at = &p->asks; *at != NULL; at = &(*at)->next)
 		if (*at == a) {
 			*at = a->next;
@@ -841,7 +865,7 @@ source_look(struct source *s, struct snmp_peer *p, uint8_t *octets, size_t n, st
 			s->answered = a;
 		else
 			s->matched = false;	/* the answer to its repetition was taken */
-		if (l->id == a->earlier_id) {
+		if (l->id == a->earlier_id && s->heard == HEARD_RESPONSE) {
 			p->disordered = true;
 			if (a->twice)
 				a->sent = a->earlier_sent;
@@ -1215,6 +1239,8 @@ snmp_peer_free(struct snmp_peer *p)
 		;
 	for (struct ask *a = p->asks, *next; a != NULL; a = next) {
 		next = a->next;
+		if (a->flying)
+			timeouts_set(a, 0);
 		ask_free(a);
 	}
 	for (size_t i = 0; i < p->n_from; i++)
