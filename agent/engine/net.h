@@ -75,7 +75,7 @@ struct sw {
 	/* How polling goes. */
 	enum switch_state state;
 	uint64_t	 sum;			/* of the report that `table` is of; 0: none that another can be held against */
-	uint32_t	 uptime_cs;		/* sysUpTime at that time; 0 unknown */
+	uint32_t	 uptime_cs;		/* sysUpTime as it was known last; 0: never */
 	uint8_t		 refused;		/* reports in a row (reports.c) */
 	uint32_t	 polls, complete_polls;	/* answered since this switch is known; of them complete (FDB and interfaces) */
 	uint32_t	 attempts;		/* reports of any kind in this run */

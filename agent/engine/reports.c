@@ -272,7 +272,8 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 	memcpy(sw->error, r->error, sizeof sw->error);
 	memcpy(sw->credential, r->credential, sizeof sw->credential);
 	if (r->rows != REPORT_NONE) {
-		sw->uptime_cs = r->uptime_cs;
+		if (r->uptime_cs != 0)		/* what was known last is what the next one is held against */
+			sw->uptime_cs = r->uptime_cs;
 		sw->refused = 0;
 	}
 	if (answered) {
