@@ -46,7 +46,7 @@ switch_loaded(void *arg, const struct store_switch *s)
 		log_warnx("%s: its stored table is damaged and is read anew", sw->name);
 		return 0;
 	}
-	/* When it was seen first is not known any more: time 0, and whatever comes now is newer. */
+	/* When it was seen first is not known any more: time 0, and whatever comes now is newer. What finds no memory, the first poll brings. */
 	if (swtable_of(&table, &rows, &e->net.bad_rows) == 0 && net_table_set(&e->net, sw, &table, 0, &nobody) < 0)
 		swtable_free(&table);
 	rowset_free(&rows);

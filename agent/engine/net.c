@@ -33,20 +33,18 @@ net_station(const struct net *n, struct mac mac)
 	return s->mac != 0 ? s : NULL;
 }
 
-/* Room for one more. A station keeps its slot for life: one that is seen nowhere is dropped when the table grows. */
+/* Room for one more. A station keeps its slot for life: one that is seen nowhere is dropped when the table grows. Where it cannot, what
+ * there is is used: slower, but for an end of every search some slot has to stay free. */
 static int
 slots_grow(struct net *n)
 {
-	size_t live = 0, size;
+	size_t live = n->n_stations, size = SLOTS_FIRST + live + live * 3 / 4;
 	struct station *slots;
 
 	if (n->n_slots > 0 && n->n_used * 4 < n->n_slots * 3)
 		return 0;
-	for (size_t i = 0; i < n->n_slots; i++)
-		live += station_n(&n->slots[i]) > 0;
-	size = SLOTS_FIRST + live + live * 3 / 4;
 	if ((slots = calloc(size, sizeof *slots)) == NULL)
-		return -ENOMEM;
+		return n->n_used * 16 < n->n_slots * 15 ? 0 : -ENOMEM;
 	for (size_t i = 0; i < n->n_slots; i++) {
 		if (station_n(&n->slots[i]) > 0)
 			*slot_of(n->seed, slots, size, n->slots[i].mac) = n->slots[i];
@@ -56,7 +54,7 @@ slots_grow(struct net *n)
 	free(n->slots);
 	n->slots = slots;
 	n->n_slots = size;
-	n->n_used = n->n_stations = live;
+	n->n_used = live;
 	return 0;
 }
 
@@ -157,21 +155,15 @@ seen_add(struct station *st)
 	return &st->seen->v[st->seen->n++];
 }
 
+/* From the first row of a table that finds no memory on none gets a new sighting: either all rows of one are placed or none is. */
 static void
 sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, int64_t since)
 {
-	struct station *st;
-	struct seen *s;
-	bool before;
+	struct station *st = net_station(n, f->mac);
+	struct seen *s = st != NULL ? seen_find(st, sw, f->if_index, f->vlan) : NULL;
+	bool before = st != NULL && counts_on(st, sw, f->if_index), crowded;
 
-	if (mac_is_zero(f->mac) || mac_is_group(f->mac) || slots_grow(n) < 0) {
-		n->refused_stations++;
-		return;
-	}
-	if ((st = station_add(n, f->mac)) == NULL)
-		return;
-	before = counts_on(st, sw, f->if_index);
-	if ((s = seen_find(st, sw, f->if_index, f->vlan)) != NULL) {
+	if (s != NULL) {
 		if (s->rows < ROWS_OF_SIGHTING)
 			s->rows++;
 		else
@@ -180,15 +172,24 @@ sighting_add(struct net *n, struct sw *sw, const struct row_fdb *f, int64_t sinc
 		port_count(sw, f->if_index, before, counts_on(st, sw, f->if_index));
 		return;
 	}
-	if (station_n(st) >= SIGHTINGS_OF_SWITCH && is_shown_enough(st, sw)) {
-		sw->crowded = true;
+	crowded = st != NULL && station_n(st) >= SIGHTINGS_OF_SWITCH && is_shown_enough(st, sw);
+	sw->crowded = sw->crowded || crowded;
+	if (mac_is_zero(f->mac) || mac_is_group(f->mac) || crowded) {
 		n->refused_stations++;
 		return;
 	}
+	sw->unplaced = sw->unplaced || (st == NULL && slots_grow(n) < 0);
+	if (sw->unplaced) {
+		n->refused_stations++;
+		return;
+	}
+	if ((st = station_add(n, f->mac)) == NULL)
+		return;
 	n->n_stations += station_n(st) == 0;
 	if ((s = seen_add(st)) == NULL) {
 		n->n_stations -= station_n(st) == 0;
 		n->refused_stations++;
+		sw->unplaced = true;
 		return;
 	}
 	*s = (struct seen){ .slot = sw->slot & (SWITCHES_MAX - 1), .since = (uint64_t)since & SINCE_MAX, .if_index = f->if_index,
@@ -753,16 +754,36 @@ crowd_again(struct change *c)
 	}
 }
 
+/* The rows of its table that found no memory come in anew, and such a sighting is as of now. */
+static void
+place_again(struct change *c)
+{
+	struct sw *sw = c->sw;
+
+	sw->unplaced = false;
+	for (size_t at = 0; at < sw->table.fdb.n; at++) {
+		const struct row_fdb f = fdb_row(&sw->table.fdb, at);
+		struct station *st = net_station(c->net, f.mac);
+		const struct seen *s = st != NULL ? seen_find(st, sw, folded(&c->after, f.if_index), f.vlan) : NULL;
+
+		if (s == NULL || s->since == ((uint64_t)c->since & SINCE_MAX))
+			change_sighting(c, &f, true);
+	}
+}
+
 int
 net_table_set(struct net *n, struct sw *sw, struct swtable *after, int64_t since, const struct net_listener *l)
 {
-	struct change c = { .net = n, .sw = sw, .before = sw->members, .since = since, .l = l };
+	struct change c = { .net = n, .sw = sw, .before = sw->members, .since = since, .l = l }, again = c;
 	struct swtable before = sw->table;
 
 	if (members_of(&after->rest, &c.after) < 0)
 		return -ENOMEM;
 	c.refold = !same_members(&c.before, &c.after);
 	n->version++;				/* nobody asks in between: listeners only note what changed */
+	again.after = again.before;
+	if (sw->unplaced)
+		place_again(&again);
 	/* First what came, then what went: a row that only changed its status keeps the time it was first seen here. */
 	c.add = true;
 	change_refold(&c, &after->fdb, true);	/* before the others: these bring their time along */
@@ -779,10 +800,9 @@ net_table_set(struct net *n, struct sw *sw, struct swtable *after, int64_t since
 	swtable_free(&before);
 	if (sw->crowded)
 		crowd_again(&c);
-	if (!c.other && sw->ports != NULL && !sw->undescribed)
-		return 0;
-	sw->undescribed = sw_describe(n, sw) < 0;
-	return sw->undescribed ? -ENOMEM : 0;
+	if (c.other || sw->ports == NULL || sw->undescribed)
+		sw->undescribed = sw_describe(n, sw) < 0;
+	return sw->undescribed || sw->unplaced ? -ENOMEM : 0;
 }
 
 bool

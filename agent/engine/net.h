@@ -70,6 +70,7 @@ struct sw {
 	char		 sys_name[64];
 	uint32_t	 ageing_s;
 	bool		 undescribed;		/* there was no memory for its ports: they are to be made of the same table once more */
+	bool		 unplaced;		/* there was none for sightings of some rows: these come in with the next table, or the same */
 	bool		 crowded;		/* it shows a MAC on more ports than are looked at */
 	bool		 has_arp;		/* rows of ARP or ND in its table */
 	/* How polling goes. */
@@ -169,7 +170,7 @@ void		 net_ports_configure(struct sw *sw);
 
 /* Makes `after` the table of the switch (takes it over). `since` grows with each table of a run, up to SINCE_MAX, and follows no clock
  * that people can set: which of two sightings is newer must not depend on that. 0 or -ENOMEM; then nothing has changed, or the switch
- * is `undescribed`. */
+ * is `undescribed` or `unplaced`. */
 int		 net_table_set(struct net *n, struct sw *sw, struct swtable *after, int64_t since, const struct net_listener *l);
 /* How its poll went; a doubt about it may be settled now. */
 void		 net_state_set(struct net *n, struct sw *sw, enum switch_state state);

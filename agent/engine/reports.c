@@ -178,7 +178,7 @@ table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment 
 	assert(r->key == sw->key && r->rows != REPORT_NONE);
 	if (r->rows == REPORT_SAME)
 		return r->sum != 0 && r->sum == sw->sum ? 0 : -EBADMSG;
-	if ((rc = table_after(e, sw, in, &after)) == 0 && (sw->undescribed || !swtable_same(&sw->table, &after))) {
+	if ((rc = table_after(e, sw, in, &after)) == 0 && (sw->undescribed || sw->unplaced || !swtable_same(&sw->table, &after))) {
 		const struct net_listener l = listener(e);
 		int64_t at = mono_since(e->started, now.mono) * (1000 / SINCE_US);
 

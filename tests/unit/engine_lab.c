@@ -21,6 +21,25 @@ struct lab lab;
 const uint64_t lab_bridge[SWITCHES] = { 0x001422000001, 0x001422000002, 0x001422000003 };
 static const char *const names[SWITCHES] = { "core", "a", "b" };
 
+/* ---- memory (the linker sends everybody's calls here) */
+
+void	*__real_realloc(void *p, size_t n);
+void	*__real_calloc(size_t n, size_t size);
+void	*__wrap_realloc(void *p, size_t n);
+void	*__wrap_calloc(size_t n, size_t size);
+
+void *
+__wrap_realloc(void *p, size_t n)
+{
+	return n > 0 && n == lab.no_realloc ? NULL : __real_realloc(p, n);
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return lab.no_calloc > 0 && size > 0 && n > lab.no_calloc / size ? NULL : __real_calloc(n, size);
+}
+
 /* ---- what the engine asks of others */
 
 static void

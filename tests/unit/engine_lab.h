@@ -62,6 +62,9 @@ struct lab {
 	bool			 restarts[SWITCHES];	/* in the midst of the poll: nothing is complete */
 	bool			 lag;		/* port 1 of core and of a is a member, as port 8, of their port LAB_LAG, "Po1" */
 
+	/* There is no memory: realloc() of so many octets, calloc() of more than so many; 0: there is. */
+	size_t			 no_realloc, no_calloc;
+
 	/* What the operator configures: from the next lab_start() or lab_reconfigure() on. */
 	enum lab_policies	 policies;
 	bool			 left_out[SWITCHES];

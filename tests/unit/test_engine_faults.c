@@ -124,6 +124,64 @@ s3_what_was_known_is_told_again_as_re_learned(void **state)
 	assert_null(strstr(ev.text, "re-learned"));
 }
 
+/* ---- memory */
+
+#define FIRST_SIGHTINGS (8 + 3 * 16)	/* octets of those of a new station (net.h) */
+
+/* Its row does not change any more: it has to come by itself. Until then nobody is absent from what was not placed. */
+static void
+a_station_that_found_no_memory_comes_with_the_next_poll_though_nothing_changed(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab_plug(0, CAMERA, A, 5);
+	lab.no_realloc = FIRST_SIGHTINGS;
+	for (unsigned i = 1; i <= 3; i++) {
+		lab_poll(A);
+		assert_int_equal(lab.resyncs, i);
+		assert_int_equal(lab_status("counters", "stationsRefused"), i);
+	}
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 0);
+	lab.no_realloc = 0;
+	lab_poll(A);
+	assert_int_equal(lab.resyncs, 3);
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(ev.if_index, 5);
+	lab_sweep();
+	lab_unplug(0);
+	lab_sweep();
+	lab_later(301000);
+	lab_sweep();
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+}
+
+/* The index has 1,024 places and should grow at 768 stations. */
+static void
+an_index_that_cannot_grow_is_filled_further(void **state)
+{
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab.burst = (struct burst){ .sw = A, .port = 5, .n = 900 };
+	lab.no_calloc = 30000;
+	lab_poll(A);
+	lab.no_calloc = 0;
+	assert_int_equal(lab.resyncs, 0);
+	assert_int_equal(lab_status("counters", "stationsRefused"), 0);
+	lab.burst.n = 1000;
+	lab.no_calloc = 30000;
+	lab_poll(A);
+	lab.no_calloc = 0;
+	assert_int_equal(lab.resyncs, 1);
+	assert_int_equal(lab_status("counters", "stationsRefused"), 1000 - 1024 / 16 * 15);
+	lab_poll(A);
+	assert_int_equal(lab.resyncs, 1);
+	assert_int_equal(lab_status("counters", "stationsRefused"), 1000 - 1024 / 16 * 15);
+}
+
 /* ---- heartbeats, and a receiver that was away for long */
 
 /* The lab's interval is a day. Silence is seen: with a full disk they go on, and nothing but time makes or keeps one. */
@@ -802,6 +860,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CLAIM(no_two_devices_get_one_id_when_a_baseline_could_not_be_written),
 		CLAIM(a_lost_database_is_said_even_when_a_kill_came_before_the_word),
+		CLAIM(a_station_that_found_no_memory_comes_with_the_next_poll_though_nothing_changed),
+		CLAIM(an_index_that_cannot_grow_is_filled_further),
 		CLAIM(q5_a_heartbeat_comes_each_interval_whatever_happens), CLAIM(q3_a_queue_that_overflows_is_one_alarm_and_its_end_another),
 		CLAIM(s3_what_was_known_is_told_again_as_re_learned), CLAIM(s5_a_clock_that_jumps_ten_years_changes_nothing),
 		CLAIM(s5_before_the_clock_is_set_events_say_so), CLAIM(s6_history_ends_with_retention),
