@@ -16,7 +16,7 @@ struct finding {
 	struct wall	 seen_at;	/* when the report that showed it had ended */
 	uint32_t	 absent_polls;	/* complete polls of its switch without it; past the second only those since gone_due */
 	struct mono	 gone_due;	/* by then it is absent for the ageing time of its switch */
-	struct wall	 absent_at;	/* when the first poll without it had ended */
+	struct mono	 absent_at;	/* when the first poll without it had ended */
 	bool		 absence_owed;	/* that is to be judged again, by then or soon */
 	int64_t		 placed_since;	/* of the sighting at the place that was told last; 0: before this run, or none */
 	int64_t		 gone_since;	/* the newest table when it was found to be gone; 0: before this run */

@@ -617,7 +617,7 @@ absent_set(struct finding *f, bool absent)
 static bool
 is_unread(const struct sw *sw, const struct finding *f)
 {
-	return sw->polls > 0 && !sw->lost && sw->read_from.us < f->absent_at.us;
+	return sw->polls > 0 && !sw->lost && mono_since(f->absent_at, sw->read_from) < 0;
 }
 
 /* Some switch is, looked for from the one that was it last: most that wait do so for the same. */
@@ -690,7 +690,7 @@ absence(struct engine *e, struct finding *f, const struct sw *sw, struct moment 
 	absent_set(f, true);
 	if (f->absent_polls == 0) {
 		f->asks = 0;
-		f->absent_at = sw->last_poll;
+		f->absent_at = sw->polled_at;
 		f->gone_due = mono_add(now.mono, f->at != NULL ? (int64_t)sw->ageing_s * 1000 : NOWHERE_AGEING_MS);
 	}
 	/* More of them count only from then on: who contradicts a move is not asked before. */

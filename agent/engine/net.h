@@ -83,7 +83,7 @@ struct sw {
 	uint32_t	 missed;
 	uint32_t	 number;		/* MIB index */
 	uint8_t		 complete;		/* ROW_BIT()s of the last answered poll */
-	struct wall	 read_from;		/* when the newest poll that read the MAC table began; in this run */
+	struct mono	 read_from, polled_at;	/* in this run: when the newest poll that read the MAC table began, and an answered one was told */
 	struct wall	 last_poll, last_complete, baseline_at, loaded_poll;	/* loaded_poll: the last one of an earlier run */
 	bool		 lost, unreachable_told;	/* three polls missed; an alarm says so */
 	char		 error[160], credential[NAME_MAX_OCTETS];

@@ -280,8 +280,9 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 		sw->polls++;
 		sw->complete_polls += complete;
 		if (is_read(sw, r))
-			sw->read_from = r->started;
+			sw->read_from = r->began;
 		sw->complete = r->complete;
+		sw->polled_at = now.mono;
 		sw->last_poll = e->last_poll = r->finished;
 		if (complete)
 			sw->last_complete = r->finished;

@@ -196,6 +196,7 @@ head_set(struct sw *w, const struct poll_result *r, bool ping)
 	h->key = w->conf->key;
 	h->started = r->started;
 	h->finished = r->finished;
+	h->began = w->began;
 	h->requests = r->requests;
 	h->timeouts = r->timeouts;
 	h->uptime_cs = r->tables != NULL ? tables_uptime_cs(r->tables) : 0;

@@ -103,6 +103,7 @@ msg_report_encode(struct buf *b, const struct msg_report *m)
 	put_u8(b, m->restarted);
 	put_u64(b, (uint64_t)m->started.us);
 	put_u64(b, (uint64_t)m->finished.us);
+	put_u64(b, (uint64_t)m->began.ms);
 	put_u32(b, m->uptime_cs);
 	put_u32(b, m->requests);
 	put_u32(b, m->timeouts);
@@ -122,13 +123,14 @@ msg_report_decode(struct msg_in *in, struct msg_report *m)
 	m->restarted = get_u8(in) != 0;
 	m->started.us = (int64_t)get_u64(in);
 	m->finished.us = (int64_t)get_u64(in);
+	m->began.ms = (int64_t)get_u64(in);
 	m->uptime_cs = get_u32(in);
 	m->requests = get_u32(in);
 	m->timeouts = get_u32(in);
 	m->missed = get_u32(in);
 	get_text_into(in, m->credential, sizeof m->credential);
 	get_text_into(in, m->error, sizeof m->error);
-	if (m->state < SWITCH_OK || m->state > SWITCH_NEVER || m->rows > REPORT_ROWS || (m->complete & ~ROW_ALL) != 0)
+	if (m->state < SWITCH_OK || m->state > SWITCH_NEVER || m->rows > REPORT_ROWS || (m->complete & ~ROW_ALL) != 0 || m->began.ms < 0)
 		in->bad = true;
 	if (m->rows != REPORT_NONE && m->state != SWITCH_OK && m->state != SWITCH_INCOMPLETE)
 		in->bad = true;			/* without an answer there are no rows */

@@ -75,6 +75,7 @@ struct msg_report {
 	uint8_t		complete;	/* ROW_BIT()s of tables read to their end */
 	bool		restarted;	/* the switch did, in the midst of the poll */
 	struct wall	started, finished;
+	struct mono	began;		/* when it was started, by the clock that nobody sets: all our processes have the same */
 	uint32_t	uptime_cs;	/* sysUpTime; 0 unknown */
 	uint32_t	requests, timeouts;
 	uint32_t	missed;		/* polls in a row without an answer */

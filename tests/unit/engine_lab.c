@@ -550,11 +550,12 @@ lab_report(int sw, enum switch_state state, uint32_t missed)
 {
 	bool answered = state == SWITCH_OK;
 	struct msg_report r = { .key = (uint64_t)sw + 1, .state = (uint8_t)state, .complete = complete_of(sw, answered),
-		.started = lab.now.wall, .finished = lab.now.wall, .missed = missed,
+		.started = lab.now.wall, .finished = lab.now.wall, .began = lab.now.mono, .missed = missed,
 		.uptime_cs = lab.uptime_cs[sw], .restarted = lab.restarts[sw] };
 	struct rowset set = { 0 };
 	struct msg_in in;
 
+	lab.now.mono.ms++;
 	lab.now.wall.us += 1000;
 	if (answered) {
 		set = table_of(sw);

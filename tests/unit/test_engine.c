@@ -998,11 +998,12 @@ a_camera_is_gone_when_its_absence_is_as_old_as_its_switch_remembers(void **state
 
 /* It is gone from a for longer than its ageing time, and b, which may show it, was not read since. The core remembers it there. */
 static void
-absent_while_b_is_not_read(void)
+absent_while_b_is_not_read(int64_t clock_set_s)
 {
 	lab_plug(0, CAMERA, A, 5);
 	lab_sweep();
 	lab_sweep();
+	lab.now.wall.us += clock_set_s * 1000000;
 	lab.fdb[A][0] = (struct seen){ 0 };
 	lab_poll(A);
 	lab_poll(CORE);
@@ -1040,7 +1041,7 @@ a_camera_is_not_gone_while_a_switch_was_not_read_since(void **state)
 	struct event ev;
 
 	(void)state;
-	absent_while_b_is_not_read();
+	absent_while_b_is_not_read(0);
 	lab_plug(0, CAMERA, B, 7);
 	lab_poll(B);
 	lab_later(1000);
@@ -1053,7 +1054,7 @@ static void
 a_camera_is_gone_when_the_last_switch_was_read(void **state)
 {
 	(void)state;
-	absent_while_b_is_not_read();
+	absent_while_b_is_not_read(0);
 	lab.half_read[B] = true;		/* it may be among what was not read */
 	lab_poll(B);
 	lab_later(1000);
@@ -1063,11 +1064,28 @@ a_camera_is_gone_when_the_last_switch_was_read(void **state)
 	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
 }
 
+/* What b said before is no newer for it, and what it says then no older. */
+static void
+s5_a_clock_that_is_set_makes_no_absence_older_or_younger(void **state)
+{
+	static const int64_t jumps_s[] = { -3600, 3600 };
+
+	for (size_t i = 0; i < nitems(jumps_s); i++) {
+		absent_while_b_is_not_read(jumps_s[i]);
+		lab.now.wall.us -= jumps_s[i] * 1000000;
+		lab_poll(B);
+		lab_later(1000);
+		assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+		lab_teardown(state);
+		lab_setup(state);
+	}
+}
+
 static void
 a_camera_is_gone_when_the_last_switch_is_given_up(void **state)
 {
 	(void)state;
-	absent_while_b_is_not_read();
+	absent_while_b_is_not_read(0);
 	for (uint32_t missed = 1; missed <= 3; missed++) {
 		assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
 		lab_report(B, SWITCH_UNREACHABLE, missed);
@@ -1080,7 +1098,7 @@ static void
 a_switch_that_is_hardly_ever_read_is_not_waited_for_for_ever(void **state)
 {
 	(void)state;
-	absent_while_b_is_not_read();
+	absent_while_b_is_not_read(0);
 	lab_later(700000);
 	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
 	lab_later(200000);
@@ -1258,6 +1276,7 @@ main(void)
 		CLAIM(a_camera_that_starts_with_its_switch_is_not_gone),
 		CLAIM(a_camera_is_gone_when_its_absence_is_as_old_as_its_switch_remembers),
 		CLAIM(a_camera_is_not_gone_while_a_switch_was_not_read_since), CLAIM(a_camera_is_gone_when_the_last_switch_was_read),
+		CLAIM(s5_a_clock_that_is_set_makes_no_absence_older_or_younger),
 		CLAIM(a_camera_is_gone_when_the_last_switch_is_given_up),
 		CLAIM(a_camera_is_not_gone_while_its_switch_does_not_answer),
 		CLAIM(a_switch_that_is_hardly_ever_read_is_not_waited_for_for_ever),

@@ -34,7 +34,7 @@ static const struct msg_role role = { "engine", ROLE_WAITING, 4711, 9, true, fal
 static const struct msg_role role_up = { "views", ROLE_UP, 4712, 1, false, true, { 1764000000654322 } };
 static const struct msg_report report = { .key = UINT64_C(0x0102030405060708), .sum = UINT64_C(0xf1f2f3f4f5f6f7f8),
 	.rows = REPORT_ROWS, .restarted = true, .state = SWITCH_INCOMPLETE, .complete = 0x1a, .started = { 1764000000000001 }, .finished = { 1764000000000002 },
-	.uptime_cs = 4, .requests = 5, .timeouts = 6, .missed = 9, .credential = "campus",
+	.began = { 1764000003 }, .uptime_cs = 4, .requests = 5, .timeouts = 6, .missed = 9, .credential = "campus",
 	.error = "the walk of dot1qTpFdbTable did not end" };
 static const struct msg_deliver deliver = { .row = UINT64_C(1) << 40, .receiver = "noc", .agent = "camtrapd-1", .event = {
 	.id = "01JDF6ZQ0V4T8Y3N2M1K0J9H8G", .sequence = 1, .epoch = 2, .type = EVENT_DEVICE_MOVED, .at = { 3 },
@@ -156,6 +156,10 @@ values_out_of_range_are_refused(void **state)
 		r.complete = (uint8_t)v;
 		msg_report_encode(&b, &r);
 		assert_int_equal(decode(report_get, &b), v <= ROW_ALL ? 0 : -EBADMSG);
+		r = report;
+		r.began.ms = v == 0 ? 0 : -(int64_t)v;
+		msg_report_encode(&b, &r);
+		assert_int_equal(decode(report_get, &b), v == 0 ? 0 : -EBADMSG);
 		d.result = (uint8_t)v;
 		msg_delivered_encode(&b, &d);
 		assert_int_equal(decode(delivered_get, &b), v >= DELIVERY_ACKNOWLEDGED && v <= DELIVERY_FAILED ? 0 : -EBADMSG);
