@@ -271,6 +271,26 @@ switch_forget(struct engine *e, struct sw *sw, struct moment now)
 	net_switch_remove(&e->net, sw, &l);
 }
 
+/* What answers there may be another switch, with its own numbers of ports: nothing is held against what the one before said, and
+ * what was absent from that is not absent from this one. */
+static void
+switch_readdressed(struct sw *sw, struct moment now)
+{
+	log_info("%s: another address: it is read anew", sw->name);
+	sw->readdressed_at = now.mono;
+	sw->uptime_cs = 0;
+	sw->refused = 0;
+	sw->read_from = (struct mono){ 0 };
+	for (struct finding *f = sw->findings; f != NULL; f = f->next_at)
+		f->absent_polls = 0;
+}
+
+static bool
+same_address(const struct ip_port *a, const struct ip_port *b)
+{
+	return ip_eq(&a->ip, &b->ip) && a->port == b->port;
+}
+
 void
 engine_configure(struct engine *e, struct conf *conf, struct registry *registry, struct moment now)
 {
@@ -288,6 +308,8 @@ engine_configure(struct engine *e, struct conf *conf, struct registry *registry,
 
 		if (sw == NULL && (sw = net_switch_add(&e->net, &conf->switches[i])) == NULL)
 			continue;
+		if (!same_address(&sw->conf->address, &conf->switches[i].address))
+			switch_readdressed(sw, now);
 		sw->conf = &conf->switches[i];
 		net_ports_configure(sw);
 	}

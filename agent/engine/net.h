@@ -78,6 +78,7 @@ struct sw {
 	uint64_t	 sum;			/* of the report that `table` is of; 0: none that another can be held against */
 	uint32_t	 uptime_cs;		/* sysUpTime as it was known last; 0: never */
 	uint8_t		 refused;		/* reports in a row (reports.c) */
+	struct mono	 readdressed_at;	/* it has another address since, and `table` is of what was at the one before; 0: it is not */
 	uint32_t	 polls, complete_polls;	/* answered since this switch is known; of them complete (FDB and interfaces) */
 	uint32_t	 attempts;		/* reports of any kind in this run */
 	uint32_t	 missed;

@@ -80,14 +80,22 @@ engine_report_rows(struct engine *e, uint64_t key, struct msg_in *rows)
 	put_bytes(&in->rows, rows->p, msg_in_left(rows));
 }
 
+/* At another address there may be another switch. */
+static bool
+is_another(const struct sw *sw)
+{
+	return sw->readdressed_at.ms != 0;
+}
+
 /* After a restart the same port may have another ifIndex: rows of both numberings beside each other would name wrong ports (P6). So
  * nothing is taken of a poll during which the switch restarted, nor, after one, of a poll that did not read ports and stations whole;
  * for ever it cannot be waited. */
 static bool
 numbers_may_differ(const struct sw *sw, const struct msg_report *r)
 {
-	return sw->refused < REFUSED_MAX &&
-	    (r->restarted || (r->uptime_cs != 0 && r->uptime_cs < sw->uptime_cs && (r->complete & ROWS_NEEDED) != ROWS_NEEDED));
+	bool since = is_another(sw) || (r->uptime_cs != 0 && r->uptime_cs < sw->uptime_cs);
+
+	return sw->refused < REFUSED_MAX && (r->restarted || (since && (r->complete & ROWS_NEEDED) != ROWS_NEEDED));
 }
 
 /* The rows of such a poll were never read: what was known stays, and nothing of it is newly confirmed. */
@@ -114,7 +122,7 @@ table_after(struct engine *e, const struct sw *sw, struct incoming *in, struct s
 	if (rc == 0)
 		rc = swtable_of(after, &rows, &e->net.bad_rows);
 	rowset_free(&rows);
-	if (rc < 0 || in->report.complete == ROW_ALL)
+	if (rc < 0 || in->report.complete == ROW_ALL || is_another(sw))
 		return rc;
 	/* What is kept of tables that are never read to their end, and show others each time, must not grow for ever. */
 	if (octets + sw->table.rest.bytes.len + sw->table.fdb.n * ROW_FDB_OCTETS > INCOMING_MAX) {
@@ -176,6 +184,8 @@ table_apply(struct engine *e, struct sw *sw, struct incoming *in, struct moment 
 	int rc;
 
 	assert(r->key == sw->key && r->rows != REPORT_NONE);
+	if (is_another(sw) && mono_since(sw->readdressed_at, r->began) < 0)
+		return -EBADMSG;		/* it was asked at the address before */
 	if (r->rows == REPORT_SAME)
 		return r->sum != 0 && r->sum == sw->sum ? 0 : -EBADMSG;
 	if ((rc = table_after(e, sw, in, &after)) == 0 && (sw->undescribed || sw->unplaced || !swtable_same(&sw->table, &after))) {
@@ -275,6 +285,7 @@ engine_report_end(struct engine *e, uint64_t key, struct moment now)
 		if (r->uptime_cs != 0)		/* what was known last is what the next one is held against */
 			sw->uptime_cs = r->uptime_cs;
 		sw->refused = 0;
+		sw->readdressed_at = (struct mono){ 0 };
 	}
 	if (answered) {
 		sw->polls++;

@@ -157,6 +157,7 @@ conf_make(void)
 			continue;
 		*sw = (struct conf_switch){ .key = i + 1, .name = strdup(names[i]), .site = strdup(i == B ? "depot" : "hq") };
 		sw->address.ip = (struct ip){ 4, { 192, 0, 2, lab.same_address ? 1 : (uint8_t)(i + 1) } };
+		sw->address.port = lab.readdressed[i] ? 1161 : 161;
 		sw->uplinks = list_of_one(lab.uplink[i]);
 		sw->access_ports = list_of_one(lab.access_port[i]);
 		c->n_switches++;
@@ -550,7 +551,7 @@ lab_report(int sw, enum switch_state state, uint32_t missed)
 {
 	bool answered = state == SWITCH_OK;
 	struct msg_report r = { .key = (uint64_t)sw + 1, .state = (uint8_t)state, .complete = complete_of(sw, answered),
-		.started = lab.now.wall, .finished = lab.now.wall, .began = lab.now.mono, .missed = missed,
+		.started = lab.now.wall, .finished = lab.now.wall, .began = mono_add(lab.now.mono, -lab.began_ms[sw]), .missed = missed,
 		.uptime_cs = lab.uptime_cs[sw], .restarted = lab.restarts[sw] };
 	struct rowset set = { 0 };
 	struct msg_in in;

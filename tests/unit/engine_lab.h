@@ -59,6 +59,7 @@ struct lab {
 	bool			 core_has_no_ports;	/* its interface table cannot be read */
 	uint32_t		 uptime_cs[SWITCHES];	/* 0: it does not say */
 	bool			 half_read[SWITCHES];	/* the poll does not reach the end of the MAC table */
+	int64_t			 began_ms[SWITCHES];	/* so long before it was told the poll began */
 	bool			 restarts[SWITCHES];	/* in the midst of the poll: nothing is complete */
 	bool			 lag;		/* port 1 of core and of a is a member, as port 8, of their port LAB_LAG, "Po1" */
 
@@ -67,7 +68,7 @@ struct lab {
 
 	/* What the operator configures: from the next lab_start() or lab_reconfigure() on. */
 	enum lab_policies	 policies;
-	bool			 left_out[SWITCHES];
+	bool			 left_out[SWITCHES], readdressed[SWITCHES];
 	const char		*uplink[SWITCHES], *access_port[SWITCHES];	/* NULL: none is named */
 	bool			 no_receivers, same_address;
 	bool			 page_depot;

@@ -717,6 +717,14 @@ p6_a_port_that_got_the_number_of_another_is_not_that_one(void **state)
 }
 
 static void
+gets_another_address(int sw)
+{
+	lab.readdressed[sw] = !lab.readdressed[sw];
+	lab.sum[sw] = 0;				/* its poller begins anew */
+	lab_reconfigure();
+}
+
+static void
 restarted_with_other_numbers(void)
 {
 	lab.renumbered[A] = true;
@@ -728,11 +736,12 @@ restarted_with_other_numbers(void)
 static void
 p6_rows_of_two_numberings_are_never_put_together(void **state)
 {
-	static const struct { const char *name; bool restarts, half_read, crash, silent; } cases[] = {
-		{ "it restarts in the midst of the poll", true, false, false, false },
-		{ "it has restarted, and the poll did not reach the end", false, true, false, false },
-		{ "and we, too", false, true, true, false },
-		{ "and a poll before that did not hear for how long it had been up", false, true, false, true },
+	static const struct { const char *name; bool restarts, half_read, crash, silent, readdressed; } cases[] = {
+		{ "it restarts in the midst of the poll", true, false, false, false, false },
+		{ "it has restarted, and the poll did not reach the end", false, true, false, false, false },
+		{ "and we, too", false, true, true, false, false },
+		{ "and a poll before that did not hear for how long it had been up", false, true, false, true, false },
+		{ "at its new address there is another one, which is up for longer", false, true, false, false, true },
 	};
 
 	for (size_t i = 0; i < nitems(cases); i++) {
@@ -753,6 +762,10 @@ p6_rows_of_two_numberings_are_never_put_together(void **state)
 			lab_start();
 		}
 		restarted_with_other_numbers();
+		if (cases[i].readdressed) {
+			gets_another_address(A);
+			lab.uptime_cs[A] = 2000000;
+		}
 		lab.restarts[A] = cases[i].restarts;
 		lab.half_read[A] = cases[i].half_read;
 		asked = lab.polls_asked[A];
@@ -768,6 +781,103 @@ p6_rows_of_two_numberings_are_never_put_together(void **state)
 		lab_teardown(state);
 		lab_setup(state);
 	}
+}
+
+static void
+readdressed(void)
+{
+	lab_plug(0, CAMERA, A, 5);
+	lab_plug(1, CAMERA + 1, A, 7);
+	lab_sweep();
+	lab_sweep();
+	gets_another_address(A);
+}
+
+static void
+nothing_is_told_of_two_cameras_but_that_they_are_there(void)
+{
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 2);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
+	assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", NULL), 0);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+}
+
+/* One that is never read to its end is taken as it is at last, without a row of the switch before. */
+static void
+p6_rows_of_two_addresses_are_never_put_together(void **state)
+{
+	(void)state;
+	readdressed();
+	lab.renumbered[A] = lab.half_read[A] = true;
+	lab_plug(0, CAMERA, A, 6);		/* Gi5 still; the other one is among what is not read */
+	lab.fdb[A][1] = (struct seen){ 0 };
+	for (int i = 0; i < 3; i++)
+		lab_poll(A);
+	lab.half_read[A] = false;
+	lab_plug(1, CAMERA + 1, A, 8);
+	lab_sweep();
+	lab_later(16000);
+	nothing_is_told_of_two_cameras_but_that_they_are_there();
+}
+
+static void
+what_was_asked_at_the_address_before_is_asked_again(void **state)
+{
+	(void)state;
+	readdressed();
+	lab_later(1000);
+	lab.began_ms[A] = 1001;
+	lab_plug(0, CAMERA, A, 6);
+	lab_poll(A);
+	assert_int_equal(lab.resyncs, 1);
+	lab.began_ms[A] = 0;
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	assert_int_equal(lab.resyncs, 1);
+	nothing_is_told_of_two_cameras_but_that_they_are_there();
+}
+
+/* It was absent from the switch before, and for long; of the one that is there now nobody knows yet. */
+static void
+who_was_absent_before_its_switch_got_another_address_is_not_gone_by_that(void **state)
+{
+	(void)state;
+	readdressed();
+	lab_sweep();
+	lab_unplug(0);
+	lab_sweep();
+	lab_sweep();
+	gets_another_address(A);
+	lab_later(400000);
+	lab_poll(CORE);
+	lab_poll(A);
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab_sweep();
+	lab_later(301000);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_GONE, CAMERA, NULL), 1);
+	assert_int_equal(lab_told_of(EVENT_DEVICE_GONE, CAMERA + 1, NULL), 0);
+}
+
+/* What the switch before did not show, this one may. */
+static void
+a_camera_is_not_gone_while_a_switch_was_not_read_at_its_new_address(void **state)
+{
+	(void)state;
+	lab_plug(0, CAMERA, A, 5);
+	lab_sweep();
+	lab_sweep();
+	lab_unplug(0);
+	lab_sweep();
+	gets_another_address(B);
+	lab_later(400000);
+	lab_poll(CORE);
+	lab_poll(A);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	lab_poll(B);
+	lab_later(1000);
+	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
 }
 
 /* One that restarts in every poll is heard nevertheless. */
@@ -1266,6 +1376,9 @@ main(void)
 		CLAIM(s5_a_clock_set_back_makes_no_old_port_the_newest),
 		CLAIM(p6_a_port_that_got_the_number_of_another_is_not_that_one),
 		CLAIM(p6_rows_of_two_numberings_are_never_put_together), CLAIM(what_is_refused_twice_is_taken),
+		CLAIM(p6_rows_of_two_addresses_are_never_put_together), CLAIM(what_was_asked_at_the_address_before_is_asked_again),
+		CLAIM(a_camera_is_not_gone_while_a_switch_was_not_read_at_its_new_address),
+		CLAIM(who_was_absent_before_its_switch_got_another_address_is_not_gone_by_that),
 		CLAIM(what_is_behind_a_dead_switch_is_told_at_the_last_uplink_on_the_way),
 		CLAIM(what_was_behind_a_dead_switch_is_gone_from_where_it_was),
 		CLAIM(what_a_neighbour_with_another_address_says_is_not_said_of_the_laptop_beside_it),
