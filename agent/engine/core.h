@@ -18,7 +18,7 @@ struct finding {
 	struct mono	 gone_due;	/* by then it is absent for the ageing time of its switch */
 	struct mono	 absent_at;	/* when the first poll without it had ended */
 	bool		 absence_owed;	/* that is to be judged again, by then or soon */
-	int64_t		 placed_since;	/* of the sighting at the place that was told last; 0: before this run, or none */
+	int64_t		 placed_since;	/* what shows elsewhere since an older table was known when its place was told; 0 or less: nothing */
 	int64_t		 gone_since;	/* the newest table when it was found to be gone; 0: before this run */
 	bool		 dirty;		/* changed without an event: to be written with the next batch */
 	bool		 unsaved;	/* changed while the disk takes nothing (unsaved.c) */

@@ -167,12 +167,12 @@ move_may_be_told(struct finding *f, struct moment now)
 	return f->moves < MOVES_MAX;
 }
 
-/* Of which table on this place shows it; 0: before this run, or no table of MACs does. */
+/* Of which table on this place shows it; 0: before this run; -1: no table of MACs does. */
 static int64_t
 since_at(const struct engine *e, struct mac mac, const struct place *at)
 {
 	const struct station *st = net_station(&e->net, mac);
-	int64_t since = 0;
+	int64_t since = -1;
 
 	for (uint32_t i = 0; st != NULL && i < station_n(st); i++) {
 		const struct sighting s = sighting_at(&e->net, st, i);
@@ -426,13 +426,13 @@ is_old(const struct engine *e, const struct location *l)
 }
 
 /* This place was known to show it when we told another one: its table may be of before the move, and its switch slow to forget.
- * Nothing moves back by that alone. */
+ * Nothing moves back by that alone, as long as somebody looks for it there (absence()). */
 static bool
 is_left_behind(const struct engine *e, const struct finding *f, const struct location *l)
 {
 	const int64_t since = since_at(e, f->d.mac, &l->place);
 
-	return is_placed(l) && since != 0 && since < f->placed_since && !same_place(e, &f->d.location.place, &l->place);
+	return is_placed(l) && f->at != NULL && since >= 0 && since < f->placed_since && !same_place(e, &f->d.location.place, &l->place);
 }
 
 /* Both are behind an uplink, and another uplink has learned it since: it went from behind one switch that cannot be asked to behind

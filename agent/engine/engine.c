@@ -65,6 +65,7 @@ detection_loaded(void *arg, const struct detection *d)
 		return -ENOMEM;
 	f->held = !d->announced;
 	f->made = 0;
+	f->placed_since = is_placed(&d->location);	/* 1: any table of an earlier run */
 	e->summaries_owed = e->summaries_owed || (d->announced && d->told == TOLD_NOT);
 	return 0;
 }

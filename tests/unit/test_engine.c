@@ -553,6 +553,34 @@ a_switch_taken_out_of_the_configuration_leaves_its_devices_stale(void **state)
 	    lab_told(EVENT_DEVICE_MOVED, "noc", NULL) + lab_told(EVENT_SUMMARY, "noc", NULL), 1);
 }
 
+/* Nobody looks for it there any more: what showed it on the way there all the time is where it is now. */
+static void
+a_camera_at_a_switch_taken_out_of_the_configuration_is_where_others_show_it(void **state)
+{
+	for (int restarts = 0; restarts < 2; restarts++) {
+		struct event ev;
+
+		lab_plug(0, CAMERA, B, 6);
+		lab_sweep();
+		lab_sweep();
+		lab.left_out[B] = true;
+		if (restarts) {
+			lab_stop();
+			lab_start();
+		} else
+			lab_reconfigure();
+		for (int i = 0; i < 2; i++) {
+			lab_poll(CORE);
+			lab_poll(A);
+		}
+		assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+		assert_string_equal(ev.switch_name, "core");
+		assert_int_equal(ev.if_index, 2);
+		lab_teardown(state);
+		lab_setup(state);
+	}
+}
+
 static void
 one_slow_switch_does_not_hide_a_camera_whose_place_is_clear(void **state)
 {
@@ -1241,17 +1269,29 @@ a_move_is_told_when_who_contradicts_it_stops_answering(void **state)
 	assert_int_equal(ev.if_index, 5);
 }
 
+enum restart { NO_RESTART, BEFORE_IT_MOVES, BEHIND_THE_MOVE, RESTARTS };
+
 /* a was read before it was pulled out there; b has shown it since, and does no more. */
 static void
-left_behind(void)
+left_behind(enum restart restart)
 {
 	lab_plug(0, CAMERA, A, 5);
 	lab_sweep();
 	lab_sweep();
 	lab_later(1000);
+	if (restart == BEFORE_IT_MOVES) {
+		lab_crash();
+		lab_start();
+		lab_sweep();
+	}
 	lab.fdb[B][0] = (struct seen){ CAMERA, 6, 20 };
 	lab_poll(B);
 	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
+	if (restart == BEHIND_THE_MOVE) {
+		lab_crash();
+		lab_start();
+		lab_sweep();
+	}
 	lab.fdb[B][0] = (struct seen){ 0 };
 	lab_poll(B);
 	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
@@ -1260,15 +1300,18 @@ left_behind(void)
 static void
 what_an_old_table_still_shows_is_no_move_back(void **state)
 {
-	(void)state;
-	left_behind();
-	lab_unplug(0);
-	lab_sweep();
-	lab_later(400000);
-	lab_sweep();
-	lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
-	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+	for (enum restart r = NO_RESTART; r < RESTARTS; r++) {
+		left_behind(r);
+		lab_unplug(0);
+		lab_sweep();
+		lab_later(400000);
+		lab_sweep();
+		lab_sweep();
+		assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 1);
+		assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 1);
+		lab_teardown(state);
+		lab_setup(state);
+	}
 }
 
 static void
@@ -1276,15 +1319,18 @@ what_shows_at_the_old_place_for_good_has_moved_back(void **state)
 {
 	struct event ev;
 
-	(void)state;
-	left_behind();
-	lab_later(400000);
-	for (int i = 0; i < 4; i++)
-		lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 2);
-	assert_string_equal(ev.switch_name, "a");
-	assert_int_equal(ev.if_index, 5);
-	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+	for (enum restart r = NO_RESTART; r < RESTARTS; r++) {
+		left_behind(r);
+		lab_later(400000);
+		for (int i = 0; i < 4; i++)
+			lab_sweep();
+		assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 2);
+		assert_string_equal(ev.switch_name, "a");
+		assert_int_equal(ev.if_index, 5);
+		assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
+		lab_teardown(state);
+		lab_setup(state);
+	}
 }
 
 /* It is gone from b for longer than its ageing time, and a shows it; the core has not been read since and has it on the way to b. */
@@ -1372,6 +1418,7 @@ main(void)
 		CLAIM(d6_more_than_eight_on_a_port_are_one_flood_with_their_number_over_a_crash),
 		CLAIM(p8_one_alarm_names_the_switch_that_died_and_not_those_behind_it), CLAIM(an_arp_table_gives_the_address),
 		CLAIM(a_switch_taken_out_of_the_configuration_leaves_its_devices_stale),
+		CLAIM(a_camera_at_a_switch_taken_out_of_the_configuration_is_where_others_show_it),
 		CLAIM(one_slow_switch_does_not_hide_a_camera_whose_place_is_clear),
 		CLAIM(s5_a_clock_set_back_makes_no_old_port_the_newest),
 		CLAIM(p6_a_port_that_got_the_number_of_another_is_not_that_one),
