@@ -107,6 +107,7 @@ rows_refuse(struct engine *e, struct sw *sw, struct incoming *in)
 	in->report.sum = 0;
 	in->report.complete = 0;
 	in->report.state = SWITCH_INCOMPLETE;
+	e->counters[CNT_REPORTS_REFUSED]++;
 	if (sw->refused++ == 0)
 		e->ops->poll_now(e->arg, sw->key);
 }
@@ -126,6 +127,7 @@ table_after(struct engine *e, const struct sw *sw, struct incoming *in, struct s
 		return rc;
 	/* What is kept of tables that are never read to their end, and show others each time, must not grow for ever. */
 	if (octets + sw->table.rest.bytes.len + sw->table.fdb.n * ROW_FDB_OCTETS > INCOMING_MAX) {
+		e->counters[CNT_TABLES_FORGOTTEN]++;
 		log_warnx("%s: rows of incomplete tables are forgotten: there are too many", sw->name);
 		return 0;
 	}

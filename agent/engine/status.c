@@ -115,7 +115,7 @@ counters_json(const struct engine *e)
 {
 	static const char *const names[] = { "reports", "reportsDropped", "resyncs", "events", "storeFailures", "alarmsInFloods",
 		"pollsAsked", "eventsDropped", "findingsRefused", "movesDamped", "conflictsUntold", "eventsFromMemory", "messagesDropped", "answersStray",
-		"outboxRowsLate" };
+		"outboxRowsLate", "reportsRefused", "tablesForgotten" };
 	_Static_assert(nitems(names) == CNT_N, "each counter has its name");
 	json_t *o = json_object(), *poller = json_object();
 

@@ -52,7 +52,7 @@ static struct poller {
 	struct line		 all, queue[LANE_N], running;
 	struct sw		**buckets;	/* by key; their number is a power of two */
 	size_t			 n_buckets;
-	uint64_t		 dropped;
+	uint64_t		 dropped, untold;
 	unsigned		 n_running;
 	unsigned		 more[LANE_N];	/* ticks in a row that somebody waited, while polls were slow */
 	double			 took_ms;	/* a poll that was answered, on average */
@@ -210,17 +210,16 @@ head_set(struct sw *w, const struct poll_result *r, bool ping)
 static void
 report_tables(struct sw *w, const struct tables *t)
 {
-	struct rowset rows = { 0 };
+	struct rowset rows;
+	int rc = report_rows(t, &rows);
 
-	bool made = report_rows(t, &rows) == 0;
-
-	if (!made || rows.bytes.len > REPORT_ROWS_MAX) {	/* what was known stays, and nothing of it is newly confirmed */
+	if (rc < 0) {			/* what was known stays, and nothing of it is newly confirmed */
+		poller.untold++;
 		w->head.complete = 0;
 		w->head.sum = 0;
 		w->head.state = SWITCH_INCOMPLETE;
-		snprintf(w->head.error, sizeof w->head.error, made ? "poll: more rows than can be told" : "poll: out of memory");
+		snprintf(w->head.error, sizeof w->head.error, rc == -EMSGSIZE ? "poll: more rows than can be told" : "poll: out of memory");
 		report(w, REPORT_NONE, NULL);
-		rowset_free(&rows);
 		return;
 	}
 	poll_expect(w->poll, w->head.sum);
@@ -346,7 +345,7 @@ report_counters(const struct snmp_counters *c)
 {
 	const struct msg_counters m = { .requests = c->requests, .replies = c->replies, .timeouts = c->timeouts, .resent = c->resent,
 		.nudges = c->nudges, .unsent = c->unsent, .strays = c->strays, .mismatched = c->mismatched, .malformed = c->malformed,
-		.replaced = c->replaced };
+		.replaced = c->replaced, .untold = poller.untold };
 	struct buf b = { 0 };
 
 	msg_counters_encode(&b, &m);

@@ -17,6 +17,7 @@ report_rows(const struct tables *t, struct rowset *out)
 	struct row row;
 	int rc = -ENOMEM;
 
+	*out = (struct rowset){ 0 };
 	if (refs != NULL && start != NULL) {
 		for (size_t i = 0; tables_next(t, &at, &row); i++) {
 			start[i] = b.len;
@@ -26,6 +27,10 @@ report_rows(const struct tables *t, struct rowset *out)
 		for (size_t i = 0; i < n; i++)
 			refs[i] = (struct row_ref){ b.p + start[i], start[i + 1] - start[i] };
 		rc = b.bad ? -ENOMEM : rowset_build(out, refs, n);
+	}
+	if (rc == 0 && out->bytes.len > REPORT_ROWS_MAX) {
+		rowset_free(out);
+		rc = -EMSGSIZE;
 	}
 	buf_free(&b);
 	free(refs);

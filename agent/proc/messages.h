@@ -91,7 +91,8 @@ struct msg_report {
 	X(strays, "datagrams from nobody who was asked, or too late")						\
 	X(mismatched, "replies of another version, community or user than asked")				\
 	X(malformed, "replies that are not SNMP")								\
-	X(replaced, "SNMPv3 engines that others answered for, with an engine ID of their own")
+	X(replaced, "SNMPv3 engines that others answered for, with an engine ID of their own")			\
+	X(untold, "polls with more rows than a report takes, or than there was memory for")
 #define POLLER_COUNTER_FIELD(name, help) uint64_t name;
 struct msg_counters { POLLER_COUNTERS(POLLER_COUNTER_FIELD) };
 

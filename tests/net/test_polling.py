@@ -602,6 +602,26 @@ def daemon(rogue):
         same('R7: complete walks do remove', presence(lab), {one: 'gone', two: 'present', three: 'present'})
 
 
+def too_long_to_tell(rogue):
+    """More rows than the poller can hand on, 21,000 interfaces with two names of 255 octets: what was known stays, it is said and counted,
+    and the switch is not asked for it again and again."""
+    switch, names = Switch(tables()), (1, 3, 6, 1, 2, 1, 31, 1, 1, 1)
+    rogue.add('127.4.0.1', switch)
+    with Lab(BUILD) as lab:
+        lab.configure('credentials = ( { name = "campus"; version = "2c"; community = "c"; } );\nswitch_defaults = { credential = "campus"; };\n'
+                      f'switches = ( {{ name = "long"; address = "127.4.0.1:{rogue.port}"; }} );\n', [], pollers=1)
+        lab.camtrapd()
+        lab.wait(lambda: lab.swept(), 20, 'no first sweep')
+        switch.set(tables(range(1, 5), extra={names + (column, i): text('x' * 255) for column in (1, 18) for i in range(1000, 22000)}))
+        lab.ctl('poll', 'long', status=None)
+        lab.wait(lambda: lab.ctl('status')['counters']['poller']['untold'] > 0, 120, 'it is not counted')
+        asked = len(switch.asked)
+        s = lab.ctl('switches', 'long')['switches'][0]
+        same('a report that is too long', (s['state'], s['error'], s['fdbRows']), ('incomplete', 'poll: more rows than can be told', 30))
+        time.sleep(3)
+        same('it is not asked for again and again', (len(switch.asked) - asked, lab.ctl('status')['counters']['poller']['untold']), (0, 1))
+
+
 def starts_hold(live, end):
     """Polls begin where 2 s and more was silence; from the second on, which is the first in its phase, they keep the interval."""
     delays = []
@@ -638,6 +658,9 @@ def main():
     t = time.monotonic()
     daemon(rogue)
     print(f'-- daemon: {time.monotonic() - t:.1f} s')
+    t = time.monotonic()
+    too_long_to_tell(rogue)
+    print(f'-- too_long_to_tell: {time.monotonic() - t:.1f} s')
     rogue.close()			# fails if a SET, or anything else that is no question, ever came
     print('ok: P9: GET, GETNEXT and GETBULK only')
 

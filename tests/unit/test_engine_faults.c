@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "engine_lab.h"
+#include "model/rows.h"
 
 /* ---- a baseline that could not be written, a kill; the rest of a failing disk is in test_engine_storage.c */
 
@@ -808,6 +809,49 @@ what_other_processes_say_in_vain_is_counted(void **state)
 	assert_int_equal(lab_status("counters", "outboxRowsLate"), 0);
 }
 
+static void
+what_is_left_out_of_a_switch_that_restarts_is_counted(void **state)
+{
+	(void)state;
+	lab_sweep();
+	lab.restarts[A] = true;
+	for (int i = 0; i < 3; i++) {
+		lab_poll(A);
+		assert_int_equal(lab_status("counters", "reportsRefused"), i < 2 ? i + 1 : 2);	/* the third one is taken */
+	}
+}
+
+/* 36 MB of rows that mean nothing, of a table that is never read to its end: each poll others. */
+static void
+report_rows_without_end(uint8_t nth)
+{
+	const struct msg_report head = { .key = A + 1, .rows = REPORT_ROWS, .state = SWITCH_INCOMPLETE, .began = lab.now.mono };
+	static uint8_t row[60002] = { 60000 >> 8, 60000 & 255, ROW_ARP };
+
+	engine_report_begin(lab.engine, &head, lab.now);
+	row[3] = nth;
+	for (unsigned i = 0; i < 600; i++) {
+		struct msg_in in = msg_in_of(row, sizeof row);
+
+		row[4] = (uint8_t)(i >> 8);
+		row[5] = (uint8_t)i;
+		engine_report_rows(lab.engine, head.key, &in);
+	}
+	engine_report_end(lab.engine, head.key, lab.now);
+}
+
+static void
+p2_rows_of_incomplete_tables_do_not_grow_without_end_and_that_is_counted(void **state)
+{
+	(void)state;
+	lab_sweep();
+	for (uint8_t i = 0; i < 3; i++) {
+		report_rows_without_end(i);
+		assert_int_equal(lab_status("counters", "tablesForgotten"), i);
+	}
+	assert_int_equal(lab.resyncs, 0);
+}
+
 /* R3: more of them than are kept in mind cost no more than a look at each, are counted, and take nobody's place. */
 static void
 d10_claims_on_a_hundred_thousand_ports_are_counted(void **state)
@@ -880,6 +924,8 @@ main(void)
 		CLAIM(devices_without_a_place_are_no_flood_of_a_port), CLAIM(d6_devices_without_a_place_are_a_flood_of_their_switch),
 		CLAIM(d10_a_conflict_is_not_told_again_because_the_other_end_missed_a_poll),
 		CLAIM(what_other_processes_say_in_vain_is_counted),
+		CLAIM(what_is_left_out_of_a_switch_that_restarts_is_counted),
+		CLAIM(p2_rows_of_incomplete_tables_do_not_grow_without_end_and_that_is_counted),
 		CLAIM(d10_claims_on_a_hundred_thousand_ports_are_counted),
 		CLAIM(d10_one_switch_that_lies_on_all_its_ports_is_sixteen_conflicts_and_a_number),
 		CLAIM(a_device_that_jumps_about_is_told_four_times_and_then_where_it_stays),
