@@ -1,5 +1,6 @@
 /* tests/unit/test_engine_faults.c: what the engine of engine_lab.h says when something goes wrong around it: a kill at the worst
  * moment, a clock that is set, a reload in the middle of something, and switches and devices that lie. */
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -41,6 +42,40 @@ no_two_devices_get_one_id_when_a_baseline_could_not_be_written(void **state)
 	lab_sweep();
 	lab_later(20000);
 	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), n);
+}
+
+static bool
+has_baseline(const char *name)
+{
+	json_t *o;
+	bool has;
+
+	lab_ask(1001, "switches", name);
+	o = json_loadb((const char *)lab.answer.p, lab.answer.len, 0, NULL);
+	has = json_is_string(json_object_get(json_array_get(json_object_get(o, "switches"), 0), "baseline"));
+	json_decref(o);
+	return has;
+}
+
+/* Those of the first sweep are one change, and there is no id left for what hangs at a. */
+static void
+a_baseline_that_cannot_be_written_keeps_no_other_switch_from_its_own(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab.fdb[A][0] = (struct seen){ CAMERA, 5, 20 };
+	assert_int_equal(store_counter_put(lab.store, COUNTER_DETECTION, UINT32_MAX), 0);
+	lab_sweep();
+	assert_true(has_baseline("core") && has_baseline("b"));
+	assert_false(has_baseline("a"));
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 0);
+	assert_int_equal(store_counter_put(lab.store, COUNTER_DETECTION, 7), 0);
+	lab_poll(A);
+	assert_true(has_baseline("a"));
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
+	assert_int_equal(ev.origin, ORIGIN_EXISTING);
+	assert_int_equal(ev.detection_id, 8);
 }
 
 static void
@@ -903,6 +938,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CLAIM(no_two_devices_get_one_id_when_a_baseline_could_not_be_written),
+		CLAIM(a_baseline_that_cannot_be_written_keeps_no_other_switch_from_its_own),
 		CLAIM(a_lost_database_is_said_even_when_a_kill_came_before_the_word),
 		CLAIM(a_station_that_found_no_memory_comes_with_the_next_poll_though_nothing_changed),
 		CLAIM(an_index_that_cannot_grow_is_filled_further),
