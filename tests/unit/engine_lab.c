@@ -587,6 +587,16 @@ lab_sweep(void)
 		lab_poll(i);
 }
 
+void
+lab_dies(int sw, int64_t apart_ms)
+{
+	for (uint32_t missed = 1; missed <= 3; missed++) {
+		if (apart_ms > 0)
+			lab_later(apart_ms);
+		lab_report(sw, SWITCH_UNREACHABLE, missed);
+	}
+}
+
 /* ---- what came of it */
 
 static bool

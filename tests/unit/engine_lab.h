@@ -115,6 +115,9 @@ void	lab_report(int sw, enum switch_state state, uint32_t missed);
 void	lab_poll(int sw);
 void	lab_sweep(void);		/* all of them, the core first */
 
+/* Three polls without an answer, so long after the one before: it is given up. */
+void	lab_dies(int sw, int64_t apart_ms);
+
 /* The tables as learning makes them: the device's own switch on its port, the others towards it. */
 void	lab_plug(int slot, uint64_t mac, int sw, uint32_t port);
 void	lab_unplug(int slot);

@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "base/text.h"
 #include "base/ulid.h"
+#include "draw.h"
 
 static void
 numbers_are_strict(void **state)
@@ -115,15 +116,6 @@ device_text_is_cleaned(void **state)
 	}
 	text_cut(out, sizeof out, "0123456\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9");
 	assert_string_equal(out, "0123456\xc3\xa9\xe2\x80\xa6");
-}
-
-static unsigned seed = 20261124;
-
-static unsigned
-draw(unsigned below)
-{
-	seed = seed * 1103515245 + 12345;
-	return (seed >> 8) % below;
 }
 
 /* The next character of what must be UTF-8, written anew from RFC 3629's table; fails on anything else. */

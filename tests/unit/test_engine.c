@@ -6,6 +6,21 @@
 #include "engine_lab.h"
 #include "model/rows.h"
 
+/* So many were told; of the last one, which goes to *last unless that is NULL, where. */
+#define assert_told_at(type, n, name, port, last) told_at(type, n, name, port, last, __LINE__)
+
+static void
+told_at(enum event_type type, unsigned n, const char *name, uint32_t port, struct event *last, int line)
+{
+	struct event at;
+
+	_assert_int_equal(lab_told(type, "noc", &at), n, __FILE__, line);
+	_assert_string_equal(at.switch_name, name, __FILE__, line);
+	_assert_int_equal(at.if_index, port, __FILE__, line);
+	if (last != NULL)
+		*last = at;
+}
+
 static void
 stock_is_paged_on_sensitive_sites_and_summed_up_elsewhere(void **state)
 {
@@ -17,9 +32,7 @@ stock_is_paged_on_sensitive_sites_and_summed_up_elsewhere(void **state)
 	lab_plug(2, CAMERA + 2, B, 7);
 	lab_sweep();
 	lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "a");
-	assert_int_equal(ev.if_index, 5);
+	assert_told_at(EVENT_DEVICE_DETECTED, 1, "a", 5, &ev);
 	assert_int_equal(ev.origin, ORIGIN_EXISTING);
 	assert_int_equal(lab_told(EVENT_SUMMARY, "noc", &ev), 1);
 	assert_string_equal(ev.switch_name, "b");
@@ -42,9 +55,7 @@ a_camera_seen_by_the_core_first_is_one_event_with_its_access_port(void **state)
 	lab_poll(A);
 	lab_later(30000);
 	lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "b");
-	assert_int_equal(ev.if_index, 6);
+	assert_told_at(EVENT_DEVICE_DETECTED, 1, "b", 6, &ev);
 	assert_string_equal(ev.port, "Gi6");
 	assert_int_equal(ev.vlan, 20);
 	assert_int_equal(ev.origin, ORIGIN_NEW);
@@ -86,9 +97,7 @@ moved_gone_and_returned_are_said_once_each(void **state)
 	lab_sweep();
 	lab_later(1000);
 	lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "b");
-	assert_int_equal(ev.if_index, 7);
+	assert_told_at(EVENT_DEVICE_MOVED, 1, "b", 7, &ev);
 	lab_unplug(0);
 	lab_sweep();
 	lab_later(1000);
@@ -122,8 +131,6 @@ a_laptop_is_none_of_our_business(void **state)
 static void
 d10_a_forged_neighbour_keeps_its_port_and_is_a_conflict(void **state)
 {
-	struct event ev;
-
 	(void)state;
 	lab_sweep();
 	lab_sweep();
@@ -131,16 +138,12 @@ d10_a_forged_neighbour_keeps_its_port_and_is_a_conflict(void **state)
 	lab_plug(0, CAMERA, A, 9);
 	lab_sweep();
 	lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "a");
-	assert_int_equal(ev.if_index, 9);
+	assert_told_at(EVENT_DEVICE_DETECTED, 1, "a", 9, NULL);
 	lab_plug(1, LAPTOP, A, 5);		/* any other change must not tell it again */
 	lab_sweep();
 	lab_plug(2, LAPTOP + 1, B, 5);
 	lab_sweep();
-	assert_int_equal(lab_told(EVENT_CONFLICT, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "a");
-	assert_int_equal(ev.if_index, 9);
+	assert_told_at(EVENT_CONFLICT, 1, "a", 9, NULL);
 }
 
 static void
@@ -247,9 +250,7 @@ d10_a_forged_claim_of_the_real_neighbour_keeps_its_port_too(void **state)
 	lab_plug(0, CAMERA, A, 9);
 	lab_sweep();
 	lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "a");
-	assert_int_equal(ev.if_index, 9);
+	assert_told_at(EVENT_DEVICE_DETECTED, 1, "a", 9, &ev);
 	assert_int_equal(lab_told(EVENT_CONFLICT, "noc", &ev), 1);
 	assert_int_equal(ev.if_index, 9);
 	assert_int_equal(mac_u64(ev.mac), CAMERA);
@@ -348,8 +349,7 @@ a_camera_that_went_where_nobody_looks_is_not_said_to_be_on_its_old_port(void **s
 	lab_plug(0, CAMERA, A, 5);
 	lab_sweep();
 	lab_sweep();
-	for (uint32_t missed = 1; missed <= 3; missed++)
-		lab_report(B, SWITCH_UNREACHABLE, missed);
+	lab_dies(B, 0);
 	lab_unplug(0);
 	lab.fdb[CORE][0] = (struct seen){ CAMERA, 2, 20 };	/* the core: beyond the uplink towards b, which cannot be asked */
 	for (int i = 0; i < 3; i++) {
@@ -363,9 +363,7 @@ a_camera_that_went_where_nobody_looks_is_not_said_to_be_on_its_old_port(void **s
 	assert_string_equal(ev.switch_name, "core");
 	lab_plug(0, CAMERA, B, 8);
 	lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "b");
-	assert_int_equal(ev.if_index, 8);
+	assert_told_at(EVENT_DEVICE_CHANGED, 1, "b", 8, &ev);
 }
 
 static void
@@ -558,8 +556,6 @@ static void
 a_camera_at_a_switch_taken_out_of_the_configuration_is_where_others_show_it(void **state)
 {
 	for (int restarts = 0; restarts < 2; restarts++) {
-		struct event ev;
-
 		lab_plug(0, CAMERA, B, 6);
 		lab_sweep();
 		lab_sweep();
@@ -573,9 +569,7 @@ a_camera_at_a_switch_taken_out_of_the_configuration_is_where_others_show_it(void
 			lab_poll(CORE);
 			lab_poll(A);
 		}
-		assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
-		assert_string_equal(ev.switch_name, "core");
-		assert_int_equal(ev.if_index, 2);
+		assert_told_at(EVENT_DEVICE_MOVED, 1, "core", 2, NULL);
 		lab_teardown(state);
 		lab_setup(state);
 	}
@@ -716,9 +710,7 @@ d10_a_lag_gives_a_forger_no_way(void **state)
 	lab_plug(0, CAMERA, A, 9);
 	lab_sweep();
 	lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "a");
-	assert_int_equal(ev.if_index, 9);
+	assert_told_at(EVENT_DEVICE_DETECTED, 1, "a", 9, &ev);
 	assert_int_equal(lab_told(EVENT_CONFLICT, "noc", &ev), 1);
 	assert_int_equal(ev.if_index, 9);
 }
@@ -930,8 +922,7 @@ told_behind_b(struct event *ev)
 {
 	lab_sweep();
 	lab_sweep();
-	for (uint32_t missed = 1; missed <= 3; missed++)
-		lab_report(B, SWITCH_UNREACHABLE, missed);
+	lab_dies(B, 0);
 	lab.fdb[CORE][0] = (struct seen){ CAMERA, 2, 20 };
 	lab.fdb[A][0] = (struct seen){ CAMERA, 1, 20 };
 	lab_poll(CORE);
@@ -969,9 +960,7 @@ what_was_behind_a_dead_switch_is_gone_from_where_it_was(void **state)
 		lab_poll(CORE);
 		lab_poll(A);
 	}
-	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "core");
-	assert_int_equal(ev.if_index, 2);
+	assert_told_at(EVENT_DEVICE_GONE, 1, "core", 2, &ev);
 	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
 }
 
@@ -1011,9 +1000,7 @@ a_camera_that_was_pulled_out_before_its_switch_was_asked_is_waited_for(void **st
 	}
 	lab_plug(0, CAMERA, A, 5);
 	lab_sweep();
-	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "a");
-	assert_int_equal(ev.if_index, 5);
+	assert_told_at(EVENT_DEVICE_DETECTED, 1, "a", 5, &ev);
 	lab_later(16000);
 	assert_int_equal(lab_told_of(EVENT_DEVICE_DETECTED, CAMERA + 1, &ev), 1);
 	assert_int_equal(ev.verdict, VERDICT_BEYOND);
@@ -1078,10 +1065,7 @@ a_is_back_without_its_camera(void)
 	lab_plug(0, CAMERA, A, 5);
 	lab_sweep();
 	lab_sweep();
-	for (uint32_t missed = 1; missed <= 3; missed++) {
-		lab_later(200000);
-		lab_report(A, SWITCH_UNREACHABLE, missed);
-	}
+	lab_dies(A, 200000);
 	lab_later(200000);
 	lab_unplug(0);
 	lab_poll(A);
@@ -1163,8 +1147,7 @@ a_camera_is_not_gone_while_its_switch_does_not_answer(void **state)
 	lab_sweep();
 	lab_later(60000);
 	lab_sweep();
-	for (uint32_t missed = 1; missed <= 3; missed++)
-		lab_report(A, SWITCH_UNREACHABLE, missed);
+	lab_dies(A, 0);
 	lab_later(400000);
 	lab_later(1000);
 	assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
@@ -1247,8 +1230,6 @@ a_switch_that_is_hardly_ever_read_is_not_waited_for_for_ever(void **state)
 static void
 a_move_is_told_when_who_contradicts_it_stops_answering(void **state)
 {
-	struct event ev;
-
 	(void)state;
 	lab.apart = true;
 	lab.fdb[B][0] = (struct seen){ CAMERA, 6, 20 };
@@ -1260,13 +1241,10 @@ a_move_is_told_when_who_contradicts_it_stops_answering(void **state)
 	lab_poll(A);
 	lab_poll(B);
 	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
-	for (uint32_t missed = 1; missed <= 3; missed++)
-		lab_report(CORE, SWITCH_UNREACHABLE, missed);
+	lab_dies(CORE, 0);
 	lab_poll(A);
 	lab_poll(B);
-	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "a");
-	assert_int_equal(ev.if_index, 5);
+	assert_told_at(EVENT_DEVICE_MOVED, 1, "a", 5, NULL);
 }
 
 enum restart { NO_RESTART, BEFORE_IT_MOVES, BEHIND_THE_MOVE, RESTARTS };
@@ -1317,16 +1295,12 @@ what_an_old_table_still_shows_is_no_move_back(void **state)
 static void
 what_shows_at_the_old_place_for_good_has_moved_back(void **state)
 {
-	struct event ev;
-
 	for (enum restart r = NO_RESTART; r < RESTARTS; r++) {
 		left_behind(r);
 		lab_later(400000);
 		for (int i = 0; i < 4; i++)
 			lab_sweep();
-		assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 2);
-		assert_string_equal(ev.switch_name, "a");
-		assert_int_equal(ev.if_index, 5);
+		assert_told_at(EVENT_DEVICE_MOVED, 2, "a", 5, NULL);
 		assert_int_equal(lab_told(EVENT_DEVICE_GONE, "noc", NULL), 0);
 		lab_teardown(state);
 		lab_setup(state);
@@ -1358,15 +1332,11 @@ contradicted_after_a_move(int polls)
 static void
 a_move_is_told_when_who_contradicts_it_was_asked(void **state)
 {
-	struct event ev;
-
 	(void)state;
 	contradicted_after_a_move(1);
 	lab.fdb[CORE][0] = (struct seen){ 0 };
 	lab_poll(CORE);
-	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
-	assert_string_equal(ev.switch_name, "a");
-	assert_int_equal(ev.if_index, 5);
+	assert_told_at(EVENT_DEVICE_MOVED, 1, "a", 5, NULL);
 }
 
 static void

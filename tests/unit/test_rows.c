@@ -12,15 +12,7 @@
 #include "base/num.h"
 #include "model/rows.h"
 #include "model/rowset.h"
-
-static unsigned seed = 20261124;
-
-static unsigned
-draw(unsigned below)
-{
-	seed = seed * 1103515245 + 12345;
-	return (seed >> 8) % below;
-}
+#include "draw.h"
 
 static struct row
 row_of(unsigned n)

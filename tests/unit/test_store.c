@@ -20,20 +20,12 @@
 
 #include "base/num.h"
 #include "store/store.h"
+#include "draw.h"
 
 #define DAY_US 86400000000
 
 static char dir[64], path[96];
 static const struct wall now = { 1795000000000000 };
-static unsigned seed = 20261124;
-
-static unsigned
-draw(unsigned below)
-{
-	seed = seed * 1103515245 + 12345;
-	return (seed >> 8) % below;
-}
-
 /* ---- a disk that fails: from its nth call on, one kind of call fails */
 
 static struct { const char *call; long from, calls; int err; } fault;

@@ -11,15 +11,7 @@
 
 #include "base/num.h"
 #include "model/swtable.h"
-
-static unsigned seed = 20261125;
-
-static unsigned
-draw(unsigned below)
-{
-	seed = seed * 1103515245 + 12345;
-	return (seed >> 8) % below;
-}
+#include "draw.h"
 
 /* Few values of each field, so that rows are alike, and some of each octet. */
 static struct row
