@@ -95,7 +95,7 @@ list_of(const char *command)
 static void
 row_add(struct table *t, const json_t *o, const char *const *paths, const enum form *forms, size_t n)
 {
-	const char *cells[TABLE_COLUMNS_MAX];
+	const char *cells[TABLE_COLUMNS_MAX] = { NULL };	/* an optimizing compiler does not see that there are columns */
 	struct buf b[TABLE_COLUMNS_MAX] = { 0 };
 
 	assert(n <= TABLE_COLUMNS_MAX);
