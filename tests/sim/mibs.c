@@ -14,6 +14,8 @@
 #define LLDP "1.0.8802.1.1.2.1."
 #define CISCO "1.3.6.1.4.1.9.9."
 
+enum { LINKS_MAX = 1000 };		/* neighbours that are switches */
+
 static void
 mac_octets(uint64_t mac, uint8_t out[static 6])
 {
@@ -298,6 +300,8 @@ station_objects(struct objects *o, const struct station *t, uint32_t rem)
 	object_text(o, PREFIX(LLDP "5.4795.1.3.3.1.6"), index, 3, t->model);
 }
 
+/* The number of a station is not given again (lldpRemIndex in IEEE 802.1AB's MIB asks for that): who reads the tables of LLDP and of LLDP-MED one after the other
+ * would else take the words of one neighbour for those of the one that had its number before. */
 static void
 neighbours_objects(struct objects *o, int s)
 {
@@ -313,7 +317,7 @@ neighbours_objects(struct objects *o, int s)
 		const struct station *t = &network.station[i];
 
 		if ((t->maker != NULL || t->claims != NONE) && t->silent_until <= network.now)
-			station_objects(o, t, rem++);
+			station_objects(o, t, LINKS_MAX + t->heard);
 	}
 }
 

@@ -251,6 +251,7 @@ attach(struct station *t, int sw, int port)
 	int place = (int)(t - network.station);
 
 	t->sw = sw;
+	t->heard = ++network.n_heard;
 	t->port = port;
 	t->prev = NONE;
 	t->next = s->stations;

@@ -21,6 +21,7 @@ struct station {
 	uint64_t	mac;		/* 0: this place is free */
 	int		sw, port, vlan;
 	int		next, prev;	/* on the same switch; NONE at the ends */
+	uint32_t	heard;		/* its lldpRemIndex there: no other station ever has it */
 	uint32_t	ip;		/* host order; 0 none */
 	char		*maker, *model;	/* of LLDP-MED; NULL: no LLDP */
 	int		claims;		/* says by LLDP that it is this switch; NONE: says what it is */
@@ -63,6 +64,7 @@ extern struct network {
 	struct sw	*sw;
 	int		 n_sw;
 	struct station	*station;
+	uint32_t	 n_heard;
 	int		 n_station;	/* places used so far, free ones among them */
 	int64_t		 now;		/* ms of CLOCK_MONOTONIC; the main loop sets it */
 	struct network_options opt;
