@@ -435,14 +435,14 @@ is_left_behind(const struct engine *e, const struct finding *f, const struct loc
 	return is_placed(l) && f->at != NULL && since >= 0 && since < f->placed_since && !same_place(e, &f->d.location.place, &l->place);
 }
 
-/* Both are behind an uplink, and another uplink has learned it since: it went from behind one switch that cannot be asked to behind
- * another. */
+/* Both are behind an uplink, and another uplink has learned it since: it went from behind one switch to behind another, of which nobody
+ * can ask what it shows. Of one that answers that is only awaited. */
 static bool
 is_beyond_another(const struct engine *e, const struct finding *f, const struct detection *d)
 {
 	const struct location *was = &f->d.location, *is = &d->location;
 
-	return was->verdict == VERDICT_BEYOND && is->verdict == VERDICT_BEYOND && !is_old(e, was) && !same_place(e, &was->place, &is->place) &&
+	return was->verdict == VERDICT_BEYOND && is->reason == REASON_BEYOND_UNREACHABLE && !is_old(e, was) && !same_place(e, &was->place, &is->place) &&
 	    since_at(e, d->mac, &is->place) > since_at(e, d->mac, &was->place);
 }
 

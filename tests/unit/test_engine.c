@@ -393,6 +393,32 @@ a_camera_that_went_from_behind_one_dead_switch_to_behind_another_is_told(void **
 }
 
 static void
+a_camera_on_its_way_to_behind_a_switch_that_answers_is_told_where_that_shows_it(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	lab_sweep();
+	lab_sweep();
+	lab_dies(A, 0);
+	lab.fdb[CORE][0] = (struct seen){ CAMERA, 1, 20 };
+	for (int i = 0; i < 3; i++) {
+		lab_later(20000);
+		lab_poll(CORE);
+	}
+	assert_int_equal(lab_told(EVENT_DEVICE_DETECTED, "noc", NULL), 1);
+	lab.fdb[CORE][0] = (struct seen){ CAMERA, 2, 20 };
+	lab_later(20000);
+	lab_poll(CORE);			/* and b was read before */
+	assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", NULL), 0);
+	lab.fdb[B][0] = (struct seen){ CAMERA, 7, 20 };
+	lab_poll(B);
+	assert_int_equal(lab_told(EVENT_DEVICE_CHANGED, "noc", &ev), 1);
+	assert_string_equal(ev.switch_name, "b");
+	assert_int_equal(ev.if_index, 7);
+}
+
+static void
 a_changed_policy_finds_what_was_there_and_lets_go_of_it(void **state)
 {
 	struct event ev;
@@ -1383,6 +1409,7 @@ main(void)
 		CLAIM(q2_a_crash_at_any_report_neither_loses_nor_repeats), CLAIM(a_camera_that_only_an_uplink_remembers_is_gone),
 		CLAIM(a_camera_that_went_where_nobody_looks_is_not_said_to_be_on_its_old_port),
 		CLAIM(a_camera_that_went_from_behind_one_dead_switch_to_behind_another_is_told),
+		CLAIM(a_camera_on_its_way_to_behind_a_switch_that_answers_is_told_where_that_shows_it),
 		CLAIM(a_changed_policy_finds_what_was_there_and_lets_go_of_it),
 		CLAIM(a_policy_changed_between_two_runs_is_one_that_brings_up),
 		CLAIM(d6_more_than_eight_on_a_port_are_one_flood_with_their_number_over_a_crash),
