@@ -142,13 +142,13 @@ say "The inform arrived at snmptrapd $(($(date +%s%3N) - plugged)) ms after the 
 id=$(ctl --json find 44:19:b6:12:34:56 >/dev/null 2>&1; ctl --json devices | python3 -c 'import json, sys
 print(next(d["id"] for d in json.load(sys.stdin)["devices"] if d["mac"] == "44:19:b6:12:34:56"))')
 ctl device "$id"
+$once && exit 0
 say "What next"
 cat <<EOF
    $bin/camtrapctl -c $lab/camtrapd.conf status    (or: devices, find 10.20, events, switches)
    snmptrapd's own words: $lab/trapd.log
    Your own network: copy conf/camtrapd.conf, then  camtrapd --check -c FILE  and  camtrapctl probe ADDRESS
 EOF
-$once && exit 0
 say "Running until Ctrl-C; events as they come. Type:  unplug 44:19:b6:12:34:56  or  plug acc-012 3 c0:56:e3:00:00:09 vlan 20"
 ctl events --follow &
 pids+=($!)

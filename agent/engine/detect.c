@@ -183,6 +183,26 @@ since_at(const struct engine *e, struct mac mac, const struct place *at)
 	return since;
 }
 
+/* What is said of this place was read before its switch stopped answering. */
+static bool
+is_old(const struct engine *e, const struct location *l)
+{
+	const struct sw *sw = net_switch_named(&e->net, l->place.switch_name);
+
+	return sw != NULL && !sw_is_reached(sw);
+}
+
+/* Both are behind an uplink, and another uplink has learned it since: it went from behind one switch to behind another, of which nobody
+ * can ask what it shows. Of one that answers that is only awaited. */
+static bool
+is_beyond_another(const struct engine *e, const struct finding *f, const struct detection *d)
+{
+	const struct location *was = &f->d.location, *is = &d->location;
+
+	return was->verdict == VERDICT_BEYOND && is->reason == REASON_BEYOND_UNREACHABLE && !is_old(e, was) && !same_place(e, &was->place, &is->place) &&
+	    since_at(e, d->mac, &is->place) > since_at(e, d->mac, &was->place);
+}
+
 /* All that belongs into the change; the caller ends it. */
 static int
 tell_once(struct engine *e, struct finding *f, struct detection *d, enum event_type type, bool quiet, struct moment now)
@@ -213,8 +233,8 @@ tell(struct engine *e, struct finding *f, struct detection *d, enum event_type t
 	bool first = type == EVENT_DEVICE_DETECTED, member = !first && is_flood_member(e, &f->d);
 	/* Of a switch that is not configured there will be no summary. */
 	bool stock = first && is_quiet(e, d) && net_switch_named(&e->net, d->location.place.switch_name) != NULL;
-	bool quiet = stock || member || (first && !port_may_alarm(e, &d->location, now)) ||
-	    (type == EVENT_DEVICE_MOVED && !move_may_be_told(f, now));
+	bool moves = type == EVENT_DEVICE_MOVED || (type == EVENT_DEVICE_CHANGED && is_beyond_another(e, f, d));
+	bool quiet = stock || member || (first && !port_may_alarm(e, &d->location, now)) || (moves && !move_may_be_told(f, now));
 	const uint32_t id = d->id;
 	int rc;
 
@@ -232,7 +252,7 @@ tell(struct engine *e, struct finding *f, struct detection *d, enum event_type t
 		return;
 	}
 	tables_written(e);
-	if (type == EVENT_DEVICE_MOVED) {
+	if (moves) {
 		f->moves += !quiet;
 		f->move_owed = quiet && !member;
 		e->counters[CNT_MOVES_DAMPED] += f->move_owed;
@@ -416,15 +436,6 @@ presence_at(const struct engine *e, const struct location *l)
 	return sw != NULL && sw->lost ? PRESENCE_STALE : PRESENCE_PRESENT;
 }
 
-/* What is said of this place was read before its switch stopped answering. */
-static bool
-is_old(const struct engine *e, const struct location *l)
-{
-	const struct sw *sw = net_switch_named(&e->net, l->place.switch_name);
-
-	return sw != NULL && !sw_is_reached(sw);
-}
-
 /* This place was known to show it when we told another one: its table may be of before the move, and its switch slow to forget.
  * Nothing moves back by that alone, as long as somebody looks for it there (absence()). */
 static bool
@@ -433,17 +444,6 @@ is_left_behind(const struct engine *e, const struct finding *f, const struct loc
 	const int64_t since = since_at(e, f->d.mac, &l->place);
 
 	return is_placed(l) && f->at != NULL && since >= 0 && since < f->placed_since && !same_place(e, &f->d.location.place, &l->place);
-}
-
-/* Both are behind an uplink, and another uplink has learned it since: it went from behind one switch to behind another, of which nobody
- * can ask what it shows. Of one that answers that is only awaited. */
-static bool
-is_beyond_another(const struct engine *e, const struct finding *f, const struct detection *d)
-{
-	const struct location *was = &f->d.location, *is = &d->location;
-
-	return was->verdict == VERDICT_BEYOND && is->reason == REASON_BEYOND_UNREACHABLE && !is_old(e, was) && !same_place(e, &was->place, &is->place) &&
-	    since_at(e, d->mac, &is->place) > since_at(e, d->mac, &was->place);
 }
 
 /* A device that was gone shows again: as a fact of now, not as what an uplink still remembers. */
@@ -885,8 +885,8 @@ detect_reachability(struct engine *e, struct sw *sw, struct moment now)
 	event_of_switch(e, sw, sw->lost ? EVENT_SWITCH_UNREACHABLE : EVENT_SWITCH_REACHABLE, &ev);
 	ev.count = count;
 	ev.severity = sw->lost ? SEVERITY_MAJOR : SEVERITY_INFO;
-	text_printf(ev.text, sizeof ev.text, "%s %s; %u restricted device%s there", sw->name, sw->lost ? "does not answer" : "answers again",
-	    count, count == 1 ? "" : "s");
+	text_printf(ev.text, sizeof ev.text, "%s %s; %u restricted device%s there", sw->name, !sw->lost ? "answers again" :
+	    sw->state == SWITCH_AUTH_FAILED ? "refuses the credentials it is asked with" : "does not answer", count, count == 1 ? "" : "s");
 	sw->unreachable_told = sw->lost;
 	do {
 		if ((rc = change_begin(e)) == 0 && (rc = change_switch(e, sw)) == 0)

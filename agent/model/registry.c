@@ -225,7 +225,7 @@ manuf_date(const char *p, const char *end, struct wall *dated)
 }
 
 /* What is read of one file. */
-struct reading { bool csv, begun; struct wall own; };
+struct reading { bool csv, begun, inside; struct wall own; };	/* inside: a line that is too long to be one */
 
 /* 0, -EINVAL: `text`, the begin of the file, is of no known format; -ENOMEM. */
 static int
@@ -250,10 +250,11 @@ line_add(struct registry *r, struct reading *in, const char *line, const char *e
 {
 	struct registry_file *f = &r->files[r->n_files - 1];
 	const char *stop = eol > line && eol[-1] == '\r' ? eol - 1 : eol;
-	bool header = in->csv && !in->begun;
+	bool header = in->csv && !in->begun, rest = in->inside;
 
 	in->begun = true;
-	if (line == stop || header)
+	in->inside = false;
+	if (line == stop || header || rest)
 		return;
 	if (*line == '#')
 		manuf_date(line, stop, &in->own);
@@ -430,14 +431,16 @@ file_lines(struct registry *r, const char *path, FILE *f, char *piece, struct wa
 		n += kept;
 		kept = lines_add(r, &in, piece, n, last);
 		if (kept == n && !last) {		/* no line is so long */
-			r->files[r->n_files - 1].refused++;
+			r->files[r->n_files - 1].refused += !in.inside;
+			in.inside = true;
 			kept = 0;
 		}
 		memmove(piece, piece + n - kept, kept);
 		n = last ? 0 : fread(piece + kept, 1, PIECE_OCTETS - kept, f);
 	}
 	lines_add(r, &in, piece, kept, true);
-	return file_end(r, &in);
+	rc = file_end(r, &in);
+	return rc == 0 && ferror(f) ? -EIO : rc;	/* what was read of it serves all the same */
 }
 
 static bool

@@ -13,8 +13,8 @@
 
 enum phase { POLL_IDLE, POLL_PROBE, POLL_STEPS, POLL_CLOSE, POLL_PING };
 enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100, MAX_ROWS = 262144, TRIES = 3, STEPS_MAX = 64, STEP_IDS = 24 };
-/* So many polls in a row have to miss a credential whose answers nobody can forge, before one is tried whose answers anybody can: as many
- * as make a switch unreachable (P8), so that it is told before. Who can have questions or answers lost would choose else what we ask with. */
+/* So many polls in a row have to miss a credential whose answers nobody can forge, and were told of, before the next one tries one whose
+ * answers anybody can: as many as make a switch unreachable (P8), so that the alarm comes first. Who can have questions or answers lost would choose else what we ask with. */
 enum { OPEN_AFTER = 3 };
 /* Kept back from the budget, so that the last question (has it restarted?) can be asked after any walk. */
 enum { CLOSE_REQUESTS = 6, CLOSE_MS_MAX = 3000 };
@@ -37,6 +37,7 @@ struct poll {
 	size_t				 n, tried, current;
 	uint8_t				 order[CREDENTIALS_MAX];
 	int				 works;		/* the remembered credential; -1: none yet */
+	bool				 opened;	/* in this poll the open ones are tried, too */
 	int				 closed;	/* and of those that are not open to forgery the last that worked; -1: none yet */
 	unsigned			 missed;	/* polls in a row in which that did not work */
 	size_t				 pings;		/* since the last poll */
@@ -522,12 +523,12 @@ probe_next(struct poll *p)
 
 	while (p->tried < p->n) {
 		p->current = p->order[p->tried++];
-		if (p->closed >= 0 && p->missed < OPEN_AFTER && is_open(p, p->current))
+		if (p->closed >= 0 && !p->opened && is_open(p, p->current))
 			continue;
 		if (peer_of(p, p->current) == NULL)
 			continue;
 		snmp_peer_tries(p->peer[p->current], TRIES);
-		if ((int)p->current == p->closed && p->missed >= OPEN_AFTER) {	/* another works: as a ping asks */
+		if ((int)p->current == p->closed && p->opened) {	/* another works: as a ping asks */
 			snmp_peer_tries(p->peer[p->current], 1);
 			snmp_peer_forget(p->peer[p->current]);
 		}
@@ -553,6 +554,7 @@ begin(struct poll *p, enum phase phase)
 	for (size_t i = 0; i < p->n; i++)
 		if ((int)i != p->works && (int)i != p->closed)
 			p->order[n++] = (uint8_t)i;
+	p->opened = p->missed >= OPEN_AFTER;
 	p->phase = phase;
 	p->same = p->denied = p->partial = p->has_uptime = p->seen_uptime = p->no_memory = false;
 	p->uptime_cs = p->seen_uptime_cs = 0;

@@ -204,7 +204,8 @@ head_set(struct sw *w, const struct poll_result *r, bool ping)
 	h->complete = r->same ? ROW_ALL : r->tables != NULL ? (uint8_t)tables_complete(r->tables) : 0;
 	h->sum = r->tables != NULL && h->complete == ROW_ALL ? tables_sum(r->tables) : 0;
 	snprintf(h->credential, sizeof h->credential, "%s", r->credential != NULL ? r->credential : "");
-	snprintf(h->error, sizeof h->error, "%s", r->error != NULL ? r->error : "");
+	if (!ping || r->tables != NULL || h->error[0] == '\0')	/* a ping has less to say than the poll before it */
+		snprintf(h->error, sizeof h->error, "%s", r->error != NULL ? r->error : "");
 }
 
 static void

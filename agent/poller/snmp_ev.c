@@ -332,7 +332,9 @@ nudge_ms(const struct ask *a)
 	const struct rtt *r = rtt_of(a);
 	double ms = r->srtt + 4 * r->rttvar;
 
-	if (a->nudges == NUDGES || a->hinted || a->probing || !r->known || p->disordered || p->tries < TRIES)
+	bool alike = a->command == ASK_GET && a->n == 1;	/* as cheap as the nudge */
+
+	if (a->nudges == NUDGES || alike || a->hinted || a->probing || !r->known || p->disordered || p->tries < TRIES)
 		return 0;
 	ms = (ms < NUDGE_MIN_MS ? NUDGE_MIN_MS : ms) * (1 << a->nudges);
 	return ms * 2 <= rto_ms(a) ? (long)ms : 0;
@@ -428,7 +430,10 @@ ask_send(struct ask *a)
 	if (!message_send(a))
 		return ASK_UNSENT;
 	count_request(p);
-	a->given_up = mono_add(a->sent, ms);
+	if (a->twice)		/* the wait of a try begins with its first datagram */
+		ms = mono_since(a->sent, a->given_up) > 0 ? (long)mono_since(a->sent, a->given_up) : 1;
+	else
+		a->given_up = mono_add(a->sent, ms);
 	if ((nudge = nudge_ms(a)) > 0 && nudge < ms)
 		ms = nudge;
 	if (!arm(a, ms + 1))
@@ -465,8 +470,8 @@ ask_nudged(struct ask *a)
 	a->twice = true;
 	a->earlier_id = a->reqid;
 	a->earlier_sent = a->sent;
-	a->peer->s->counters.resent++;
 	ask_put(a);
+	a->peer->s->counters.resent += a->waiting;
 }
 
 static void
@@ -1270,6 +1275,9 @@ snmp_peer_result_text(const struct snmp_peer *p, enum snmp_result r)
 		[USM_UNKNOWN_ENGINE_IDS] = "refused: unknown engine ID", [USM_WRONG_DIGESTS] = "refused: wrong digest (auth protocol or password)",
 		[USM_DECRYPTION_ERRORS] = "refused: not to be decrypted (priv protocol or password)" };
 
+	/* Agents say nothing to what they cannot decrypt. */
+	if (r == SNMP_TIMED_OUT && p->engine != NULL && snmp_engine_is_known(p->engine) && p->cred->priv != PRIV_NONE)
+		return "no answer, but to the discovery of its engine: wrong priv protocol or password?";
 	return r == SNMP_DENIED && p->refused < nitems(why) && why[p->refused] != NULL ? why[p->refused] : snmp_result_text(r);
 }
 

@@ -390,6 +390,17 @@ a_camera_that_went_from_behind_one_dead_switch_to_behind_another_is_told(void **
 		assert_int_equal(ev.if_index, port);
 	}
 	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
+	/* Two that have its address make no storm (D9): as of any move, four in ten minutes, then where it is at last. */
+	for (uint32_t i = 0; i < 60; i++) {
+		lab.fdb[CORE][0] = (struct seen){ CAMERA, 1 + i % 2, 20 };
+		lab_later(5000);
+		lab_poll(CORE);
+	}
+	assert_in_range(lab_told(EVENT_DEVICE_CHANGED, "noc", NULL), 2, 4);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", NULL), 0);
+	lab_later(600000);
+	assert_int_equal(lab_told(EVENT_DEVICE_MOVED, "noc", &ev), 1);
+	assert_int_equal(ev.if_index, 2);
 }
 
 static void
