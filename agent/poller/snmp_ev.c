@@ -333,8 +333,9 @@ nudge_ms(const struct ask *a)
 	double ms = r->srtt + 4 * r->rttvar;
 
 	bool alike = a->command == ASK_GET && a->n == 1;	/* as cheap as the nudge */
+	bool unsure = !a->heard && (a->community != NULL || a->context != NULL);
 
-	if (a->nudges == NUDGES || alike || a->hinted || a->probing || !r->known || p->disordered || p->tries < TRIES)
+	if (a->nudges == NUDGES || alike || unsure || a->hinted || a->probing || !r->known || p->disordered || p->tries < TRIES)
 		return 0;
 	ms = (ms < NUDGE_MIN_MS ? NUDGE_MIN_MS : ms) * (1 << a->nudges);
 	return ms * 2 <= rto_ms(a) ? (long)ms : 0;
@@ -587,6 +588,7 @@ ask_judge(struct ask *a)
 			p->s->answered = a->sent;
 		rtt_sample(a);
 		timeouts_set(a, 0);
+		a->heard = true;
 		a->resynced = a->doubted = false;
 	}
 	ask_over(a);

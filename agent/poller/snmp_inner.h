@@ -23,6 +23,7 @@ struct ask {
 	bool			 waiting;	/* for the answer to the last datagram */
 	long			 reqid;		/* of it; in v3 of message and PDU */
 	struct mono		 sent, given_up;	/* the datagram left; its time-out */
+	bool			 heard;		/* it had an answer; a context that had none may not exist */
 	unsigned		 nudges;	/* since the question was asked, or a time-out */
 	long			 nudge_id, nudge_of;	/* of the nudge, and the reqid it was for; 0: none */
 	bool			 twice;		/* the question is under way under both of these ids: */
