@@ -16,8 +16,9 @@ enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100, MAX_ROWS = 26
 /* So many polls in a row have to miss a credential whose answers nobody can forge, and were told of, before the next one tries one whose
  * answers anybody can: as many as make a switch unreachable (P8), so that the alarm comes first. Who can have questions or answers lost would choose else what we ask with. */
 enum { OPEN_AFTER = 3 };
-/* Kept back from the budget, so that the last question (has it restarted?) can be asked after any walk. */
-enum { CLOSE_REQUESTS = 6, CLOSE_MS_MAX = 3000 };
+/* Kept back from the budget, so that the last question (has it restarted?) can be asked after any walk: three tries of it, each with a
+ * nudge and a repetition. */
+enum { CLOSE_REQUESTS = 9, CLOSE_MS_MAX = 3000 };
 
 #define NO_CONTEXTS "no answer; VLAN contexts have to be allowed on the switch (SNMPv3: snmp-server group ... context vlan- match prefix)"
 

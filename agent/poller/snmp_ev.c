@@ -335,7 +335,7 @@ nudge_ms(const struct ask *a)
 	bool alike = a->command == ASK_GET && a->n == 1;	/* as cheap as the nudge */
 	bool unsure = !a->heard && (a->community != NULL || a->context != NULL);
 
-	if (a->nudges == NUDGES || alike || unsure || a->hinted || a->probing || !r->known || p->disordered || p->tries < TRIES)
+	if (a->nudges == (alike ? 1 : NUDGES) || unsure || a->hinted || a->probing || !r->known || p->disordered || p->tries < TRIES)
 		return 0;
 	ms = (ms < NUDGE_MIN_MS ? NUDGE_MIN_MS : ms) * (1 << a->nudges);
 	return ms * 2 <= rto_ms(a) ? (long)ms : 0;
