@@ -25,7 +25,7 @@ enum lane { LANE_LIVE, LANE_NEW, LANE_SILENT, LANE_N };
  * them. Those never polled may be dead for all we know; while they are read each takes 100 KB, fresh memory costs more than what is
  * done in it, and where switches are fast more at once are not faster. Where a poll takes more than SLOW_MS they are TURN_MORE more
  * with each tick that others wait. */
-static const struct { unsigned slots, per_tick, turn; } lanes[LANE_N] = { { 500, 64, 128 }, { 500, 64, 64 }, { 500, 32, 500 } };
+static const struct { unsigned slots, per_tick, turn; } lanes[LANE_N] = { { 128, 64, 128 }, { 500, 64, 64 }, { 500, 32, 500 } };
 
 struct sw {
 	TAILQ_ENTRY(sw)		 all;
