@@ -337,9 +337,18 @@ class Dies(Loses):
         return True
 
 
+class Beside(Walk):
+    """Answers all the time; may be nudged on a busy machine."""
+    nudged = 0
+
+    def answer(self, q):
+        self.nudged += q.oids == [UPTIME]
+        return super().answer(q)
+
+
 def nudges(rogue):
     """Beside one that answers all the time: to another one's silence alone nobody would be nudged."""
-    loses, ponders, dies, beside = Loses(), Ponders(), Dies(), Walk(endless, one=True, delay=0.004)
+    loses, ponders, dies, beside = Loses(), Ponders(), Dies(), Beside(endless, one=True, delay=0.004)
     polls, n = finish(start(rogue, {'127.0.8.1': loses, '127.0.8.2': ponders, '127.0.8.3': dies, '127.0.8.4': beside}, '-n', '2', '-i', '4', '-m',
                             '200000'))
     second = {a: [p for p in polls if p['address'].startswith(a + ':')][1] for a in ('127.0.8.1', '127.0.8.2', '127.0.8.3')}
@@ -355,7 +364,7 @@ def nudges(rogue):
     same(f'tables that are never answered, but nudges: {dies.nudged} nudges, {p["timeouts"]} time-outs',
          (p['state'], p['timeouts'] >= 3, 1 <= dies.nudged <= 2 * p['timeouts'] + 1), ('incomplete', True, True))
     told = loses.nudged + ponders.nudged + dies.nudged		# the last question of a poll may look like one
-    same(f'they are counted: {told}, {n}', n['nudges'] + 3 >= told >= n['nudges'], True)
+    same(f'they are counted: {told}, {n}', n['nudges'] + 3 >= told >= n['nudges'] - beside.nudged, True)
 
 
 # ---- P6: a restart in the middle
