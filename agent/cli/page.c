@@ -376,7 +376,7 @@ page_status(const json_t *doc)
 	if (number(doc, "counters.stationsRefused") > 0 || number(doc, "counters.rowsRefused") > 0)
 		line_of("refused", doc, "%{counters.stationsRefused} stations (too many), %{counters.rowsRefused} rows");
 	if (number(doc, "counters.reportsRefused") > 0 || number(doc, "counters.tablesForgotten") > 0 || number(doc, "counters.poller.untold") > 0)
-		line_of("left out", doc, "%{counters.reportsRefused} polls of switches that had just restarted, %{counters.poller.untold} with too "
+		line_of("left out", doc, "%{counters.reportsRefused} polls of switches that had restarted or moved to another address, %{counters.poller.untold} with too "
 		    "many rows to tell, %{counters.tablesForgotten} times what was left of incomplete tables");
 	if (number(doc, "counters.messagesDropped") > 0 || number(doc, "counters.answersStray") > 0)
 		line_of("messages", doc, "of our own processes: %{counters.messagesDropped} dropped, %{counters.answersStray} answers about nothing in "

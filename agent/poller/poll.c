@@ -14,7 +14,8 @@
 enum phase { POLL_IDLE, POLL_PROBE, POLL_STEPS, POLL_CLOSE, POLL_PING };
 enum { STEPS_LOST_MAX = 2, CREDENTIALS_MAX = 16, SECONDS_CS = 100, MAX_ROWS = 262144, TRIES = 3, STEPS_MAX = 64, STEP_IDS = 24 };
 /* So many polls in a row have to miss a credential whose answers nobody can forge, and were told of, before the next one tries one whose
- * answers anybody can: as many as make a switch unreachable (P8), so that the alarm comes first. Who can have questions or answers lost would choose else what we ask with. */
+ * answers anybody can: as many as make a switch unreachable (P8), so that the alarm comes first. Who can have questions or answers
+ * lost would choose else what we ask with. */
 enum { OPEN_AFTER = 3 };
 /* Kept back from the budget, so that the last question (has it restarted?) can be asked after any walk: three tries of it, each with a
  * nudge and a repetition. */
