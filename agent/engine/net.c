@@ -771,6 +771,19 @@ place_again(struct change *c)
 	}
 }
 
+/* Some hundred stations, mostly, which together find room in a cache. */
+static void
+stations_fetch(const struct net *n, const struct fdb *table)
+{
+	const struct station *st;
+
+	for (size_t i = 0; i < table->n; i++)
+		net_station_fetch(n, mac_u64(table->v[i].mac));
+	for (size_t i = 0; i < table->n; i++)
+		if ((st = net_station(n, table->v[i].mac)) != NULL)
+			__builtin_prefetch(st->seen);
+}
+
 int
 net_table_set(struct net *n, struct sw *sw, struct swtable *after, int64_t since, const struct net_listener *l)
 {
@@ -782,6 +795,7 @@ net_table_set(struct net *n, struct sw *sw, struct swtable *after, int64_t since
 	c.refold = !same_members(&c.before, &c.after);
 	n->version++;				/* nobody asks in between: listeners only note what changed */
 	again.after = again.before;
+	stations_fetch(n, &after->fdb);
 	if (sw->unplaced)
 		place_again(&again);
 	/* First what came, then what went: a row that only changed its status keeps the time it was first seen here. */

@@ -181,6 +181,13 @@ struct sw	*net_owner(const struct net *n, struct mac mac);
 bool		 sw_is_reached(const struct sw *sw);
 
 struct station	*net_station(const struct net *n, struct mac mac);	/* NULL: never seen */
+/* Whoever is going to ask for many stations names them ahead: they lie scattered over far more memory than a cache holds. */
+static inline void
+net_station_fetch(const struct net *n, uint64_t mac)
+{
+	if (n->n_slots > 0)
+		__builtin_prefetch(&n->slots[map_home(mac, n->seed, n->n_slots)]);
+}
 /* On how many ports and VLANs it is seen, and each of them. */
 static inline uint32_t
 station_n(const struct station *st)

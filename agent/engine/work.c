@@ -14,6 +14,7 @@
 #define EFFORT_PER_MS 500		/* of uplinks_decide(), which does about twenty times as much in a millisecond */
 #define FIRST_SWEEP_MS 1000
 #define BASELINES_MAX 128		/* in one change */
+#define FETCH_AHEAD 16			/* stations */
 #define META_POLICIES "policies"
 
 /* ---- policies: what was in force when we last looked at everything */
@@ -275,6 +276,8 @@ work(struct engine *e, struct moment now)
 	e->n_changed = e->cap_changed = 0;
 	/* Almost all are ordinary, and the others are few to sort. What is told of one of them makes no other one worth a look. */
 	for (size_t i = 0; i < n; i++) {
+		if (i + FETCH_AHEAD < n)
+			net_station_fetch(&e->net, macs[i + FETCH_AHEAD]);
 		unnote(e, macs[i]);
 		if (detect_is_worth_a_look(e, mac_of_u64(macs[i])))
 			macs[kept++] = macs[i];

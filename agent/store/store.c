@@ -19,15 +19,19 @@
 #include "store/store_db.h"
 
 #define APPLICATION_ID 0x63747264	/* "ctrd" */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define PATH_OCTETS 384
+
+#define SWITCH_ROWS "CREATE TABLE switch_rows (number INTEGER PRIMARY KEY REFERENCES switch (number) ON DELETE CASCADE," \
+    " rows BLOB NOT NULL) STRICT;"
 
 static const char schema[] =
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE counter (name INTEGER PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
     "CREATE TABLE switch (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, last_poll INTEGER NOT NULL,"
     " last_complete INTEGER NOT NULL, baseline_at INTEGER NOT NULL, polls INTEGER NOT NULL, uptime_cs INTEGER NOT NULL,"
-    " state INTEGER NOT NULL, unreachable_told INTEGER NOT NULL, tables BLOB) STRICT;"
+    " state INTEGER NOT NULL, unreachable_told INTEGER NOT NULL) STRICT;"
+    SWITCH_ROWS
     "CREATE TABLE detection (id INTEGER PRIMARY KEY, mac INTEGER NOT NULL UNIQUE, vendor TEXT NOT NULL, site TEXT NOT NULL,"
     " switch TEXT NOT NULL, presence INTEGER NOT NULL, handling INTEGER NOT NULL, origin INTEGER NOT NULL,"
     " severity INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
@@ -40,6 +44,11 @@ static const char schema[] =
     "CREATE INDEX event_at ON event (at);"
     "CREATE TABLE outbox (row INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, queued INTEGER NOT NULL,"
     " body BLOB NOT NULL) STRICT;";
+
+/* From one version to the next: upgrades[0] makes version 2 of version 1. */
+static const char *const upgrades[SCHEMA_VERSION - 1] = {
+    SWITCH_ROWS "INSERT INTO switch_rows SELECT number, tables FROM switch WHERE tables IS NOT NULL; ALTER TABLE switch DROP COLUMN tables",
+};
 
 static struct store *
 store_new(void)
@@ -143,6 +152,21 @@ schema_make(struct store *s)
 	return rc;
 }
 
+/* All of it or nothing: what fails, for want of room say, is tried again at the next start. */
+static int
+schema_upgrade(struct store *s, int64_t version)
+{
+	char sql[40];
+	int rc = store_begin(s);
+
+	snprintf(sql, sizeof sql, "PRAGMA user_version=%d", SCHEMA_VERSION);
+	for (; rc == 0 && version < SCHEMA_VERSION; version++)
+		rc = db_exec(s, upgrades[version - 1]);
+	if (rc < 0 || (rc = db_exec(s, sql)) < 0 || (rc = store_commit(s)) < 0)
+		store_rollback(s);
+	return rc;
+}
+
 static int
 epoch_read(struct store *s, uint32_t *epoch)
 {
@@ -188,7 +212,9 @@ file_judge(struct store *s, const char *path)
 		snprintf(s->error, sizeof s->error, "schema version %" PRId64 ", this camtrapd knows %d", version, SCHEMA_VERSION);
 		return -EPROTO;
 	}
-	return soundness(s);
+	if ((rc = soundness(s)) == 0 && version < SCHEMA_VERSION)
+		rc = schema_upgrade(s, version);
+	return rc;
 }
 
 /* DIR/camtrapd.db and its two helpers out of the way, under a name with the time that no file has yet. */

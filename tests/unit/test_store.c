@@ -339,6 +339,46 @@ what_was_committed_is_there_and_nothing_else(void **state)
 	store_close(s);
 }
 
+/* As version 1 kept it: the rows of a switch beside how its polling went. */
+static void
+an_older_file_is_brought_up(void **state)
+{
+	static const char older[] = "ALTER TABLE switch ADD COLUMN tables BLOB;"
+	    "UPDATE switch SET tables = (SELECT rows FROM switch_rows WHERE switch_rows.number = switch.number);"
+	    "DROP TABLE switch_rows; PRAGMA user_version=1";
+	struct store_switch sw = { 0 };
+	struct store_opened opened;
+	struct store *s = open_well(&opened);
+	uint32_t epoch = opened.epoch, id;
+	sqlite3 *db;
+
+	(void)state;
+	assert_int_equal(decide(s, now, 5000, &id), 0);
+	store_close(s);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, older, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(store_open_reader(&s, dir), -EPROTO);		/* not before the one that writes has been there */
+	store_close(s);
+	for (long n = 1, rc = -1; rc < 0; n++) {			/* a disk that is full: it stays what it was, and waits */
+		disk_fails("write", n, ENOSPC);
+		rc = store_open(&s, dir, now, &opened);
+		disk_is_well();
+		assert_int_equal(files("camtrapd.db.corrupt-"), 0);
+		if (rc < 0)
+			store_close(s);
+	}
+	assert_false(opened.created || opened.state_lost);
+	assert_int_equal(opened.epoch, epoch);
+	assert_int_equal(store_switches(s, copy_switch, &sw), 0);
+	assert_int_equal(sw.number, 1);
+	assert_int_equal(sw.table.len, 5000);
+	buf_free(&sw.table);
+	assert_int_equal(whole_decisions(), 1);
+	assert_int_equal(ask("PRAGMA user_version"), 2);
+	store_close(s);
+}
+
 /* Each makes a file that cannot be used. */
 static void
 be_text(void)
@@ -844,7 +884,8 @@ s3_a_loss_is_told_even_if_the_disk_was_full_then(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { CLAIM(what_was_committed_is_there_and_nothing_else), CLAIM(s3_a_broken_file_is_moved_aside_and_said),
+	const struct CMUnitTest tests[] = { CLAIM(what_was_committed_is_there_and_nothing_else), CLAIM(an_older_file_is_brought_up),
+		CLAIM(s3_a_broken_file_is_moved_aside_and_said),
 		CLAIM(s4_a_newer_file_is_left_to_the_octet), CLAIM(what_cannot_be_read_now_is_not_moved), CLAIM(without_rights_it_says_so),
 		CLAIM(a_second_camtrapd_is_refused), CLAIM(s2_a_full_disk_is_an_error_and_passes),
 		CLAIM(s1_killed_at_any_moment_it_keeps_its_word), CLAIM(readers_see_all_and_hold_nothing),
