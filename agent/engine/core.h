@@ -111,6 +111,8 @@ struct engine {
 	bool			 first_run;	/* when it began there was no baseline of any switch */
 	enum { POLICY_SAME, POLICY_SINCE_LAST_RUN, POLICY_NOW } policy;	/* why a device may be found that was there before */
 	struct mono		 topology_at;	/* not before this the next pass over all ports */
+	struct mono		 passed_at;	/* the last one */
+	uint64_t		 poured;	/* reports until that was last asked about (work.c) */
 	struct flood		 floods[FLOODS_MAX];
 	struct told_conflict	*conflicts;
 	size_t			 n_conflicts, cap_conflicts;

@@ -195,7 +195,7 @@ engine_new(struct conf *conf, struct registry *registry, struct store *store, co
 		return NULL;
 	*e = (struct engine){ .conf = conf, .registry = registry, .store = store, .ops = ops, .arg = arg, .epoch = opened->epoch,
 		.started = now.mono, .started_wall = now.wall, .batch_at = now.mono, .heartbeat_at = now.mono,
-		.prune_at = mono_add(now.mono, PRUNE_MS), .loading = now, .topology_at = now.mono,
+		.prune_at = mono_add(now.mono, PRUNE_MS), .loading = now, .topology_at = now.mono, .passed_at = now.mono,
 		.net = { .max_stations = conf->max_stations, .precious = is_precious, .arg = e, .topology_stale = true } };
 	ops->random(arg, (uint8_t *)&e->net.seed, sizeof e->net.seed);
 	e->net.owners.seed = e->net.heard.seed = e->by_mac.seed = e->net.seed;

@@ -130,10 +130,10 @@ address_known(const struct net *n, struct mac mac, struct ip *out)
 	for (size_t i = 0; i < n->n_switches; i++) {
 		const struct sw *sw = n->switches[i];
 		struct row_ref ref;
-		struct row r;
+		struct row_arp a;
 
 		for (size_t at = 0; sw->has_arp && rowset_next(&sw->table.rest, &at, &ref);)
-			if (ref.p[0] == ROW_ARP && row_unpack(ref.p, ref.n, &r) == 0 && mac_eq(r.arp.mac, mac) && address_is_better(out, &r.arp.ip))
-				*out = r.arp.ip;
+			if (row_arp_unpack(ref.p, ref.n, mac, &a) && address_is_better(out, &a.ip))
+				*out = a.ip;
 	}
 }

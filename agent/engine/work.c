@@ -13,6 +13,8 @@
 
 #define EFFORT_PER_MS 500		/* of uplinks_decide(), which does about twenty times as much in a millisecond */
 #define FIRST_SWEEP_MS 1000
+#define POURING 100			/* reports in that time: the first sweep goes at full speed */
+#define POURING_MS 5000			/* waited for so long at most */
 #define BASELINES_MAX 128		/* in one change */
 #define FETCH_AHEAD 16			/* stations */
 #define META_POLICIES "policies"
@@ -207,6 +209,20 @@ ask_doubted(struct engine *e)
 	}
 }
 
+/* At full speed the first sweep is soon over, and until then most links lack their other end: a pass would conclude little, and what
+ * hangs at the ports would all be looked at once more. */
+static bool
+is_pouring(struct engine *e, struct moment now)
+{
+	uint64_t came = e->counters[CNT_REPORTS] - e->poured;
+
+	e->poured = e->counters[CNT_REPORTS];
+	if (e->swept || came < POURING || mono_since(e->passed_at, now.mono) >= POURING_MS)
+		return false;
+	e->topology_at = mono_add(now.mono, FIRST_SWEEP_MS);
+	return true;
+}
+
 /* True: the conclusions about ports are those of the tables. A pass looks at all ports, so a large network has to wait for the
  * next one for as long as some twenty passes take; then all that came in between is done at once. */
 static bool
@@ -219,9 +235,10 @@ topology_decide(struct engine *e, struct moment now)
 			conflicts_tell(e, now);
 		return true;
 	}
-	if (mono_since(e->topology_at, now.mono) < 0)
+	if (mono_since(e->topology_at, now.mono) < 0 || is_pouring(e, now))
 		return false;
 	uplinks_decide(&e->net);
+	e->passed_at = now.mono;
 	wait_ms = (int64_t)(e->net.effort / EFFORT_PER_MS);
 	/* In the first sweep the other ends of most links were not read yet: nothing is told by then but what is clear anyway. When it
 	 * is done, that is not waited for (sweep_judge()). */

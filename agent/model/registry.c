@@ -300,39 +300,57 @@ registry_add(struct registry *r, const char *path, const char *text, size_t n, s
 	return file_end(r, &in);
 }
 
-static const struct registry *sorting;	/* qsort() has no argument for its comparison; set only in registry_finish() */
-
+/* By prefix, a digit of 12 bits after the other from the last; those of one prefix stay in the order they were read in. 0 or -ENOMEM. */
 static int
-block_compare(const void *a, const void *b)
+blocks_sort(struct blocks *b)
 {
-	const struct block *x = a, *y = b;
-	int64_t dx = sorting->files[x->file].dated.us, dy = sorting->files[y->file].dated.us;
+	enum { DIGIT = 12, DIGITS = 1 << DIGIT };
+	struct block *from = b->v, *to = calloc(b->n + 1, sizeof *to);
 
-	if (x->prefix != y->prefix)
-		return x->prefix < y->prefix ? -1 : 1;
-	if (dx != dy)
-		return dx > dy ? -1 : 1;	/* the newest first: it is kept */
-	return (x->name < y->name) - (x->name > y->name);
+	if (to == NULL)
+		return -ENOMEM;
+	for (unsigned shift = 0; shift < b->bits; shift += DIGIT) {
+		size_t at[DIGITS + 1] = { 0 };
+		struct block *swap = from;
+
+		for (size_t i = 0; i < b->n; i++)
+			at[(from[i].prefix >> shift) % DIGITS + 1]++;
+		for (size_t i = 0; i < DIGITS; i++)
+			at[i + 1] += at[i];
+		for (size_t i = 0; i < b->n; i++)
+			to[at[(from[i].prefix >> shift) % DIGITS]++] = from[i];
+		from = to;
+		to = swap;
+	}
+	free(to);
+	b->v = from;
+	return 0;
 }
 
-void
+/* Of two for one prefix the one of the newer file, and of the same file the later line. */
+static bool
+is_newer(const struct registry *r, const struct block *a, const struct block *than)
+{
+	return r->files[a->file].dated.us >= r->files[than->file].dated.us;
+}
+
+int
 registry_finish(struct registry *r)
 {
-	assert(sorting == NULL);
-	sorting = r;
 	for (size_t i = 0; i < nitems(r->blocks); i++) {
 		struct blocks *b = &r->blocks[i];
 		size_t kept = 0;
 
-		if (b->n == 0)
-			continue;
-		qsort(b->v, b->n, sizeof *b->v, block_compare);
+		if (b->n > 0 && blocks_sort(b) < 0)
+			return -ENOMEM;
 		for (size_t k = 0; k < b->n; k++)
 			if (kept == 0 || b->v[kept - 1].prefix != b->v[k].prefix)
 				b->v[kept++] = b->v[k];
+			else if (is_newer(r, &b->v[k], &b->v[kept - 1]))
+				b->v[kept - 1] = b->v[k];
 		b->n = kept;
 	}
-	sorting = NULL;
+	return 0;
 }
 
 static const struct block *
@@ -484,10 +502,9 @@ registry_load(const char *const *paths, size_t n, size_t *missing)
 			file_add(r, beside);
 		}
 	}
-	if (r == NULL || r->no_memory) {
+	if (r == NULL || r->no_memory || registry_finish(r) < 0) {
 		registry_free(r);
 		return NULL;
 	}
-	registry_finish(r);
 	return r;
 }

@@ -34,5 +34,5 @@ const struct registry_file *registry_files(const struct registry *r, size_t *cou
 /* For tests and fuzzing: an empty one (NULL: out of memory), then: parses one file's text already in memory (for tests and fuzzing): adds it under `path`. 0, -EINVAL: not a known format, -ENOMEM. */
 struct registry	*registry_new(void);
 int		 registry_add(struct registry *r, const char *path, const char *text, size_t n, struct wall dated);
-void		 registry_finish(struct registry *r);	/* sorts; before the first look-up */
+int		 registry_finish(struct registry *r);	/* sorts, before the first look-up; 0 or -ENOMEM */
 #endif

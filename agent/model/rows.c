@@ -302,6 +302,19 @@ arp_unpack(struct msg_in *m, struct row_arp *a)
 	m->bad |= a->table >= TABLE_N;
 }
 
+enum { ARP_TAIL = sizeof (struct mac) + 4 + 1 };	/* what arp_pack() puts behind the address, which is 4 octets or 16 */
+
+bool
+row_arp_unpack(const uint8_t *p, size_t n, struct mac mac, struct row_arp *a)
+{
+	struct msg_in m = msg_in_of(p, n);
+
+	if (n < ARP_TAIL || get_u8(&m) != ROW_ARP || memcmp(p + n - ARP_TAIL, mac.b, sizeof mac.b) != 0)
+		return false;
+	arp_unpack(&m, a);
+	return msg_in_done(&m);
+}
+
 static void
 lag_pack(struct buf *b, const struct row_lag *l)
 {

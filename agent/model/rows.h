@@ -110,6 +110,8 @@ void	row_free(struct row *r);
 #define ROW_FDB_OCTETS 19
 void	row_fdb_pack(struct buf *b, const struct row_fdb *f);
 bool	row_fdb_unpack(const uint8_t *p, size_t n, struct row_fdb *f);
+/* A packed row of ARP or ND about `mac`? Without unpacking the others: a router has as many as there are stations. */
+bool	row_arp_unpack(const uint8_t *p, size_t n, struct mac mac, struct row_arp *a);
 
 /* Copies at most 512 octets, without NULs and blanks at the end. false: out of memory. */
 bool	octets_set(struct octets *o, const void *p, size_t n);

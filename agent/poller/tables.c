@@ -235,8 +235,8 @@ over_memory(struct tables *t)
 	return false;
 }
 
-/* What a switch of 48 ports and as many stations takes: objects, sub-identifiers of their indexes, octets. */
-enum { CELLS_FIRST = 1024, IDX_FIRST = 3072, OCT_FIRST = 6144 };
+/* What a switch of 48 ports and sixty stations takes: objects, sub-identifiers of their indexes, octets. */
+enum { CELLS_FIRST = 640, IDX_FIRST = 1536, OCT_FIRST = 2048 };
 
 static size_t
 room_first(const struct tables *t, void *const *array)
@@ -566,18 +566,40 @@ cell_cmp(const void *pa, const void *pb, void *arg)
 	return (a->seq > b->seq) - (a->seq < b->seq);
 }
 
-/* Most tables come in their order already: as they are walked. A table that two MIBs have a part in does not. Returns how many
- * groups there are. */
+/* From `at` on the objects are in order: where that ends. */
+static size_t
+run_end(struct tables *t, size_t at, size_t end)
+{
+	for (at++; at < end && cell_cmp(&t->order[at - 1], &t->order[at], t) <= 0; at++)
+		;
+	return at;
+}
+
+/* Two runs into one. false: out of memory. */
+static bool
+runs_merge(struct tables *t, size_t at, size_t second, size_t end)
+{
+	size_t n = second - at;
+	const struct cell **first = malloc(n * sizeof *first);
+
+	if (first == NULL)
+		return false;
+	memcpy(first, t->order + at, n * sizeof *first);
+	for (size_t i = 0; i < n; at++)
+		t->order[at] = second == end || cell_cmp(&first[i], &t->order[second], t) <= 0 ? first[i++] : t->order[second++];
+	free(first);
+	return true;
+}
+
+/* Most tables come in their order already: as they are walked; one that two MIBs have a part in comes as two runs. Returns how
+ * many groups there are. */
 static size_t
 table_order(struct tables *t, size_t at, size_t end)
 {
-	size_t groups = at < end;
+	size_t groups = at < end, second = at < end ? run_end(t, at, end) : end;
 
-	for (size_t i = at + 1; i < end; i++)
-		if (cell_cmp(&t->order[i - 1], &t->order[i], t) > 0) {
-			qsort_r(t->order + at, end - at, sizeof *t->order, cell_cmp, t);
-			break;
-		}
+	if (second < end && (run_end(t, second, end) < end || !runs_merge(t, at, second, end)))
+		qsort_r(t->order + at, end - at, sizeof *t->order, cell_cmp, t);
 	for (at++; at < end; at++)
 		groups += cell_index_cmp(t, t->order[at - 1], t->order[at]) != 0;
 	return groups;

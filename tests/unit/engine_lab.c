@@ -282,7 +282,7 @@ lab_setup(void **state)
 	lab.max_stations = 1000;
 	lab.registry = registry_new();
 	assert_int_equal(registry_add(lab.registry, "manuf", manuf, sizeof manuf - 1, lab.now.wall), 0);
-	registry_finish(lab.registry);
+	assert_int_equal(registry_finish(lab.registry), 0);
 	lab_start();
 	return 0;
 }

@@ -336,7 +336,7 @@ traps_1_to_8_are_names_and_nothing_else(void **state)
 
 		print_message("%d: %s\n", traps[i].trap, traps[i].organisation);
 		assert_int_equal(registry_add(r, "made.csv", text, (size_t)n, (struct wall){ 1 }), 0);
-		registry_finish(r);
+		assert_int_equal(registry_finish(r), 0);
 		assert_int_equal(registry_lookup(r, mac).bits, 24);
 		v = identify(&conf->policies, r, mac, NULL, 0);
 		assert_int_equal(v.restricted, traps[i].vendor != NULL);
@@ -425,7 +425,7 @@ a_long_foreign_name_stays_utf8(void **state)
 		rule.match = name;
 		n = snprintf(text, sizeof text, "00:00:5D\tShort\t%s\n", name);
 		assert_int_equal(registry_add(r, "manuf", text, (size_t)n, (struct wall){ 1 }), 0);
-		registry_finish(r);
+		assert_int_equal(registry_finish(r), 0);
 		v = identify(&own, r, mac, NULL, 0);
 		assert_true(v.restricted);
 		text_clean(again, sizeof again, v.reason, strlen(v.reason));
