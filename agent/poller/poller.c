@@ -423,6 +423,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 		fatal("out of memory");		/* nothing would ever be polled again */
 	tell_counters(mono_now());
 	if (poller.rush_at.ms != 0 && mono_since(poller.rush_at, mono_now()) > TIDY_MS) {
+		tables_tidy();
 		snmp_tidy();
 		poller.rush_at.ms = 0;
 	}

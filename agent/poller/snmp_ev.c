@@ -22,7 +22,7 @@
 #define TURN_MAX (BATCH * BATCHES_PER_TURN)
 #define DATAGRAM 65536
 #define CHANCE 64			/* numbers: 256 octets, which getrandom() gives whole or not at all */
-#define BUCKETS 4096			/* power of two */
+#define BUCKETS 16384			/* power of two */
 #define TRIES 3
 #define RTO_FIRST_MS 1000
 #define RTO_MIN_MS 500
@@ -35,6 +35,8 @@
 #define OUT_OCTETS 8192			/* more than the largest question takes */
 #define PAUSE_MS 2
 #define PAUSE_FROM 4			/* questions in flight */
+#define LARGE_FROM 150			/* questions of one poll: its switch is a large one */
+#define LARGE_MAX 64			/* so many of them keep us as busy as any others */
 #define PAUSE_WORTH 8			/* answers */
 #define HASTE 32			/* reads without a pause after one that was not worth it */
 #define MAPPED_FROM (512 << 10)		/* an array of so many octets is no part of the heap */
@@ -95,6 +97,7 @@ struct snmp {
 	int			 got;		/* answers of the last turn */
 	size_t			 in_flight;	/* of all peers */
 	size_t			 silent;	/* of those, had a time-out */
+	size_t			 large;		/* of those, to switches that were asked so much in this poll already */
 	struct mono		 answered;	/* when the youngest question was sent that has an answer */
 	size_t			 peers[2];	/* of each address family */
 	struct sockaddr_storage	 from[BATCH];
@@ -253,6 +256,14 @@ timeouts_set(struct ask *a, unsigned n)
 	s->silent -= a->timeouts > 0;
 	s->silent += n > 0;
 	a->timeouts = n;
+}
+
+static void
+large_set(struct ask *a, bool large)
+{
+	a->peer->s->large -= a->large;
+	a->peer->s->large += large;
+	a->large = large;
 }
 
 static long
@@ -431,6 +442,7 @@ ask_send(struct ask *a)
 	if (!message_send(a))
 		return ASK_UNSENT;
 	count_request(p);
+	large_set(a, p->budget != NULL && p->budget->requests > LARGE_FROM);
 	if (a->twice)		/* the wait of a try begins with its first datagram */
 		ms = mono_since(a->sent, a->given_up) > 0 ? (long)mono_since(a->sent, a->given_up) : 1;
 	else
@@ -687,6 +699,7 @@ ask_end(struct ask *a, enum snmp_result r)
 		}
 	p->in_flight--;
 	p->s->in_flight--;
+	large_set(a, false);
 	ask_free(a);
 	peer_pump(p);
 	done(arg, r);			/* may free the peer */
@@ -951,9 +964,16 @@ receive_some(struct snmp *s, int family)
 	return all;
 }
 
+/* Large switches are asked the next thing when they have answered the last, hundreds of times: where they are few, as at the end of a
+ * sweep, they would go on as slowly as we look. */
+static size_t
+worth_a_pause(const struct snmp *s)
+{
+	return s->in_flight - (s->large <= LARGE_MAX ? s->large : 0);
+}
+
 /* With several questions in flight their answers are waited for together, a little: to wake up for each one costs more than to read
- * it. The sockets are then not among what wakes us. They are again once little came in a pause: a few large switches, each asked the
- * next thing when it has answered the last, would go on as slowly as we look; and those that are dead answer nothing. */
+ * it. The sockets are then not among what wakes us. They are again once little came in a pause: those that are dead answer nothing. */
 static void
 pause_set(struct snmp *s, int got)
 {
@@ -965,7 +985,7 @@ pause_set(struct snmp *s, int got)
 		s->haste = HASTE;
 	else if (s->haste > 0)
 		s->haste--;
-	want = got > 0 && s->haste == 0 && s->in_flight >= PAUSE_FROM && event_add(s->pause, &tv) == 0;
+	want = got > 0 && s->haste == 0 && worth_a_pause(s) >= PAUSE_FROM && event_add(s->pause, &tv) == 0;
 
 	for (int i = 0; i < 2 && want != s->paused; i++)
 		if (s->readable[i] != NULL && (want ? event_del(s->readable[i]) : event_add(s->readable[i], NULL)) < 0)
@@ -1248,6 +1268,7 @@ snmp_peer_free(struct snmp_peer *p)
 		next = a->next;
 		if (a->flying)
 			timeouts_set(a, 0);
+		large_set(a, false);
 		ask_free(a);
 	}
 	for (size_t i = 0; i < p->n_from; i++)

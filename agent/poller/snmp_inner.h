@@ -29,6 +29,7 @@ struct ask {
 	bool			 twice;		/* the question is under way under both of these ids: */
 	long			 earlier_id;	/* of the last datagram that a nudge gave up; 0: none */
 	struct mono		 earlier_sent;
+	bool			 large;		/* it counts in snmp.large */
 	bool			 flying, ready, probing, reprobed, resynced;
 	bool			 hinted, doubted;	/* v3: a Report that anybody may have sent came to this datagram; to an earlier one */
 	unsigned		 timeouts;	/* in a row */

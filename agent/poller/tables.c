@@ -157,6 +157,37 @@ wanted_lldp2(const void *tables)
 	return ((const struct tables *)tables)->per_tab[TAB_REM] == 0;
 }
 
+/* The arrays of objects of polls that are over, for those that begin: the last one is still in the caches, and has grown as far as most
+ * switches need. There are as many as polls were under way at once. */
+enum { SPARE_MAX = 256, SPARE_CELLS = 2048, SPARE_IDX = 8192, SPARE_OCT = 8192 };
+struct spare { struct cell *cells; uint32_t *idx; uint8_t *oct; size_t n_cells, n_idx, n_oct; };
+static struct spare spare[SPARE_MAX];
+static size_t n_spare;
+
+static void
+spare_take(struct tables *t, const struct spare *s)
+{
+	t->cells = s->cells;
+	t->idx = s->idx;
+	t->oct = s->oct;
+	t->cap_cells = s->n_cells;
+	t->cap_idx = s->n_idx;
+	t->cap_oct = s->n_oct;
+	t->bytes = s->n_cells * sizeof *s->cells + s->n_idx * sizeof *s->idx + s->n_oct;
+}
+
+static void
+spare_give(struct tables *t)
+{
+	if (n_spare < SPARE_MAX && t->cap_cells > 0 && t->cap_cells <= SPARE_CELLS && t->cap_idx <= SPARE_IDX && t->cap_oct <= SPARE_OCT) {
+		spare[n_spare++] = (struct spare){ t->cells, t->idx, t->oct, t->cap_cells, t->cap_idx, t->cap_oct };
+		return;
+	}
+	free(t->cells);
+	free(t->idx);
+	free(t->oct);
+}
+
 struct tables *
 tables_new(uint32_t max_rows)
 {
@@ -165,24 +196,35 @@ tables_new(uint32_t max_rows)
 	if (t == NULL)
 		return NULL;
 	entries_read();
+	if (n_spare > 0)
+		spare_take(t, &spare[--n_spare]);
 	t->max_rows = max_rows;
 	t->step_state = calloc(poll_n_steps, sizeof *t->step_state);
-	t->step_why = calloc(poll_n_steps, sizeof *t->step_why);
-	if (t->step_state == NULL || t->step_why == NULL) {
+	if (t->step_state == NULL) {
 		tables_free(t);
 		return NULL;
 	}
 	return t;
 }
 
+void
+tables_tidy(void)
+{
+	while (n_spare > 0) {
+		const struct spare *s = &spare[--n_spare];
+
+		free(s->cells);
+		free(s->idx);
+		free(s->oct);
+	}
+}
+
 /* What only the join needs. */
 static void
 free_raw(struct tables *t)
 {
-	free(t->cells);
+	spare_give(t);
 	free(t->order);
-	free(t->idx);
-	free(t->oct);
 	free(t->ifs);
 	free(t->ports);
 	free(t->names);
@@ -191,6 +233,7 @@ free_raw(struct tables *t)
 	t->order = NULL;
 	t->idx = NULL;
 	t->oct = NULL;
+	t->cap_cells = t->cap_idx = t->cap_oct = 0;
 	t->ifs = NULL;
 	t->ports = NULL;
 	t->names = t->descrs = NULL;
@@ -459,6 +502,16 @@ tables_put(struct tables *t, const struct varbind *v)
 	t->cells[t->n_cells++] = c;
 }
 
+/* Few steps fail: there is nothing to hold texts until one does. */
+static void
+why_set(struct tables *t, size_t step, const char *why)
+{
+	if (t->step_why == NULL && (t->step_why = calloc(poll_n_steps, sizeof *t->step_why)) == NULL)
+		t->no_memory = true;
+	else
+		snprintf(t->step_why[step], sizeof t->step_why[step], "%s: %s", poll_steps[step].name, why);
+}
+
 void
 tables_step_done(struct tables *t, size_t step, bool ok, const char *why)
 {
@@ -472,7 +525,8 @@ tables_step_done(struct tables *t, size_t step, bool ok, const char *why)
 	if (t->step_state[step] == STEP_FAILED)
 		return;			/* in an earlier context */
 	t->step_state[step] = ok ? STEP_OK : STEP_FAILED;
-	snprintf(t->step_why[step], sizeof t->step_why[step], "%s: %s", poll_steps[step].name, why != NULL ? why : "");
+	if (!ok)
+		why_set(t, step, why != NULL ? why : "");
 }
 
 void
@@ -781,7 +835,7 @@ tables_join(struct tables *t)
 			continue;
 		t->complete &= ~s->kinds;
 		if (t->step_state[i] == STEP_SILENT)
-			snprintf(t->step_why[i], sizeof t->step_why[i], "%s: not asked", s->name);
+			why_set(t, i, "not asked");
 	}
 	if (t->left_why[0] != '\0')
 		t->complete &= ~ROW_BIT(ROW_FDB);
@@ -874,7 +928,7 @@ tables_diagnostics(const struct tables *t, void (*each)(void *arg, const char *k
 {
 	for (size_t i = 0; i < t->n_notes; i++)
 		each(arg, t->notes[i].kind, t->notes[i].text, t->notes[i].count);
-	for (size_t i = 0; i < poll_n_steps; i++)
+	for (size_t i = 0; t->step_why != NULL && i < poll_n_steps; i++)
 		if (t->step_state[i] != STEP_OK && t->step_why[i][0] != '\0')
 			each(arg, "incomplete", t->step_why[i], 1);
 	if (t->left_why[0] != '\0')

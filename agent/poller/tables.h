@@ -52,6 +52,8 @@ struct tables;				/* opaque: one poll's raw objects, then rows */
 /* Empty; of one table at most `max_rows` rows are kept. NULL: out of memory. */
 struct tables	*tables_new(uint32_t max_rows);
 void		 tables_free(struct tables *t);	/* NULL is fine */
+/* Between polls: gives back the memory that the next ones would begin with. */
+void		 tables_tidy(void);
 /* Takes one object; wrong types and indexes are dropped and counted by reason. */
 void		 tables_put(struct tables *t, const struct varbind *v);
 /* A sum over all that was put and how the steps ended, but for sysUpTime: two polls of one switch with the same sum have the same

@@ -71,7 +71,7 @@ struct tables {
 	char		 left_why[128];
 	/* how the steps went */
 	uint8_t		*step_state;			/* STEP_ */
-	char		 (*step_why)[192];
+	char		 (*step_why)[192];		/* NULL until one fails */
 	/* made by the join */
 	struct row_fdb	*fdb;				/* many, and small beside a row of any kind */
 	size_t		 n_fdb, cap_fdb;
