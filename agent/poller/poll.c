@@ -48,6 +48,7 @@ struct poll {
 	uint32_t			 uptime_cs, seen_uptime_cs;
 	struct mono			 uptime_at;
 	struct tables			*tables;
+	struct tables_size		 size;		/* of the last one */
 	size_t				 step;
 	unsigned			 lost;		/* steps timed out in a row */
 	struct contexts			 contexts;
@@ -210,6 +211,8 @@ poll_end(struct poll *p, enum switch_state state, struct tables *t)
 	assert((t != NULL) == (state == SWITCH_OK || state == SWITCH_INCOMPLETE) || p->phase == POLL_PING);
 	p->phase = POLL_IDLE;
 	p->tables = NULL;
+	if (t != NULL)
+		p->size = tables_size(t);
 	r.error = p->error[0] != '\0' ? p->error : NULL;
 	r.credential = t != NULL && p->works >= 0 ? p->sw->credentials.v[p->works] : NULL;
 	p->done(p->arg, &r);
@@ -511,6 +514,7 @@ probe_done(void *arg, enum snmp_result r)
 		return;
 	}
 	tables_seed(p->tables, p->seed);
+	tables_expect(p->tables, p->size);
 	if (p->forced_vlans != NULL)
 		tables_force_vlans(p->tables);
 	p->phase = POLL_STEPS;

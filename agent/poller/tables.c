@@ -317,6 +317,29 @@ room(struct tables *t, void **array, size_t n, size_t *cap, size_t more, size_t 
 	return true;
 }
 
+/* Room at once for what will be put; where that is not sure to be within the limit it comes bit by bit. */
+static void
+reserve(struct tables *t, void **array, size_t *cap, size_t n, size_t size)
+{
+	if (n < (TABLES_BYTES_MAX - t->bytes) / 4 / size)
+		room(t, array, 0, cap, n, size);
+}
+
+struct tables_size
+tables_size(const struct tables *t)
+{
+	return (struct tables_size){ t->n_cells, t->n_idx, t->n_oct };
+}
+
+void
+tables_expect(struct tables *t, struct tables_size size)
+{
+	assert(t->n_cells == 0);
+	reserve(t, (void **)&t->cells, &t->cap_cells, size.cells, sizeof *t->cells);
+	reserve(t, (void **)&t->idx, &t->cap_idx, size.idx, sizeof *t->idx);
+	reserve(t, (void **)&t->oct, &t->cap_oct, size.oct, 1);
+}
+
 static bool
 is_of(const struct varbind *v, size_t i)
 {
@@ -664,14 +687,6 @@ static const uint32_t fdb_of = BIT(TAB_HWFDB) | BIT(TAB_DOT1Q) | BIT(TAB_DOT1D),
     rows_of = BIT(TAB_IF) | BIT(TAB_REM) | BIT(TAB_REM2) | BIT(TAB_CDP) | BIT(TAB_LAG) | BIT(TAB_STACK);
 static_assert(TAB_N <= 32, "one bit for each table");
 
-/* Room at once for the rows that the groups can become; where that is not sure to be within the limit it comes bit by bit. */
-static void
-rows_reserve(struct tables *t, void **array, size_t *cap, size_t n, size_t size)
-{
-	if (n < (TABLES_BYTES_MAX - t->bytes) / 4 / size)
-		room(t, array, 0, cap, n, size);
-}
-
 /* false: out of memory. */
 static bool
 cells_order(struct tables *t)
@@ -696,9 +711,10 @@ cells_order(struct tables *t)
 		fdb += (fdb_of & BIT(tab)) != 0 ? groups : 0;
 		arp += (arp_of & BIT(tab)) != 0 ? groups : 0;
 	}
-	rows_reserve(t, (void **)&t->rows, &t->cap_rows, rows, sizeof *t->rows);
-	rows_reserve(t, (void **)&t->fdb, &t->cap_fdb, fdb, sizeof *t->fdb);
-	rows_reserve(t, (void **)&t->arp, &t->cap_arp, arp, sizeof *t->arp);
+	/* The rows that the groups can become. */
+	reserve(t, (void **)&t->rows, &t->cap_rows, rows, sizeof *t->rows);
+	reserve(t, (void **)&t->fdb, &t->cap_fdb, fdb, sizeof *t->fdb);
+	reserve(t, (void **)&t->arp, &t->cap_arp, arp, sizeof *t->arp);
 	return true;
 }
 

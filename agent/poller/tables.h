@@ -52,6 +52,10 @@ struct tables;				/* opaque: one poll's raw objects, then rows */
 /* Empty; of one table at most `max_rows` rows are kept. NULL: out of memory. */
 struct tables	*tables_new(uint32_t max_rows);
 void		 tables_free(struct tables *t);	/* NULL is fine */
+/* How much was put, for the next poll of the same switch: a large one would else grow step by step each time, and be copied. */
+struct tables_size { size_t cells, idx, oct; };
+struct tables_size tables_size(const struct tables *t);
+void		 tables_expect(struct tables *t, struct tables_size size);	/* before the first put */
 /* Between polls: gives back the memory that the next ones would begin with. */
 void		 tables_tidy(void);
 /* Takes one object; wrong types and indexes are dropped and counted by reason. */

@@ -482,6 +482,32 @@ tables_with_aggregates(uint32_t oper)
 	return t;
 }
 
+/* What memory the last poll left or was expected to take says nothing of this one: the same rows, the same sum. */
+static void
+arrays_of_the_last_poll(void **state)
+{
+	static const struct tables_size sizes[] = { { 0, 0, 0 }, { 1, 1, 1 }, { 5000, 5000, 5000 }, { SIZE_MAX, SIZE_MAX, SIZE_MAX } };
+
+	(void)state;
+	for (uint32_t n = 1; n <= 2000; n = n * 5 + 3)
+		for (size_t i = 0; i < 2 * nitems(sizes); i++) {
+			struct tables *t = tables_new(262144);
+			static uint64_t sum;
+
+			tables_seed(t, 1);
+			tables_expect(t, sizes[i / 2]);
+			for (uint32_t k = 1; k <= n; k++)
+				interface_put(t, k, "port", ETHERNET, UP);
+			assert_true(i == 0 || tables_sum(t) == sum);
+			sum = tables_sum(t);
+			assert_int_equal(tables_join(t), 0);
+			assert_int_equal(tables_n_rows(t), n + 1);	/* and the switch itself */
+			tables_free(t);
+			if (i % 2 == 1)
+				tables_tidy();
+		}
+}
+
 static void
 dropped_count(void *arg, const char *kind, const char *text, uint32_t count)
 {
@@ -629,6 +655,7 @@ main(void)
 		cmocka_unit_test(vlans_in_use_are_asked),
 		cmocka_unit_test(every_vlan_has_its_turn),
 		cmocka_unit_test(aggregates_are_asked_for_where_there_are_some),
+		cmocka_unit_test(arrays_of_the_last_poll),
 		cmocka_unit_test(members_by_either_table),
 		cmocka_unit_test(lies_about_members_are_dropped),
 		cmocka_unit_test(members_are_as_complete_as_the_interfaces),
