@@ -212,8 +212,8 @@ file_judge(struct store *s, const char *path)
 		snprintf(s->error, sizeof s->error, "schema version %" PRId64 ", this camtrapd knows %d", version, SCHEMA_VERSION);
 		return -EPROTO;
 	}
-	if ((rc = soundness(s)) == 0 && version < SCHEMA_VERSION)
-		rc = schema_upgrade(s, version);
+	if ((rc = soundness(s)) == 0 && version < SCHEMA_VERSION && (rc = schema_upgrade(s, version)) == 0)
+		log_info("%s: brought up from schema version %" PRId64 " to %d", path, version, SCHEMA_VERSION);
 	return rc;
 }
 

@@ -332,6 +332,7 @@ what_was_committed_is_there_and_nothing_else(void **state)
 	assert_int_equal(sw.table.len, 5000);
 	assert_int_equal(sw.number, 1);
 	assert_int_equal(store_switch_forget(s, "acc-sw-07"), 0);
+	assert_int_equal(ask("SELECT count(*) FROM switch_rows"), 0);
 	assert_int_equal(decide(s, now, 0, &v), 0);
 	assert_int_equal(store_switches(s, copy_switch, &sw), 0);
 	assert_int_equal(sw.number, 2);		/* a number is never given again */
