@@ -352,6 +352,7 @@ an_older_file_is_brought_up(void **state)
 	struct store *s = open_well(&opened);
 	uint32_t epoch = opened.epoch, id;
 	sqlite3 *db;
+	long full = 0;
 
 	(void)state;
 	assert_int_equal(decide(s, now, 5000, &id), 0);
@@ -361,14 +362,15 @@ an_older_file_is_brought_up(void **state)
 	sqlite3_close(db);
 	assert_int_equal(store_open_reader(&s, dir), -EPROTO);		/* not before the one that writes has been there */
 	store_close(s);
-	for (long n = 1, rc = -1; rc < 0; n++) {			/* a disk that is full: it stays what it was, and waits */
-		disk_fails("write", n, ENOSPC);
+	for (int rc = -1; rc < 0;) {			/* a disk that is full: it stays what it was, and waits */
+		disk_fails("write", ++full, ENOSPC);
 		rc = store_open(&s, dir, now, &opened);
 		disk_is_well();
 		assert_int_equal(files("camtrapd.db.corrupt-"), 0);
 		if (rc < 0)
 			store_close(s);
 	}
+	assert_true(full > 3);				/* it was, in more than one place */
 	assert_false(opened.created || opened.state_lost);
 	assert_int_equal(opened.epoch, epoch);
 	assert_int_equal(store_switches(s, copy_switch, &sw), 0);
