@@ -22,7 +22,7 @@ enum { TICK_MS = 100, COUNTERS_MS = 5000, SAY_MS = 300000, DROPPED_MS = 30000, R
 
 enum lane { LANE_LIVE, LANE_NEW, LANE_SILENT, LANE_N };
 /* The slots of each lane, how many polls start at once, and how many may be answering at once: neither the switches nor we get all of
- * them. Those never polled may be dead for all we know; while they are read each takes 100 KB, fresh memory costs more than what is
+ * them. Those never polled may be dead for all we know; while they are read each takes memory, fresh memory costs more than what is
  * done in it, and where switches are fast more at once are not faster. Where a poll takes more than SLOW_MS they are TURN_MORE more
  * with each tick that others wait. */
 static const struct { unsigned slots, per_tick, turn; } lanes[LANE_N] = { { 128, 64, 128 }, { 500, 64, 64 }, { 500, 32, 500 } };
